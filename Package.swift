@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Lowest first: an arrow may only point up this list, and the build refuses the other way
+// (`--explicit-target-dependency-import-check error`, see Tools/check).
+//
+// No Swift target links libfuse but `FUSE`, and none links SQLite but `SQL`.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "loci",
+    products: [
+        .executable(name: "loci", targets: ["LociMain"]),
+        .library(name: "Loci", targets: ["Loci", "Migration"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(
+            name: "CFUSE", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+        .target(name: "CLinux"),
+
+        module("Linux", ["CLinux"]),
+        module("Model", []),
+        module("SQL", ["CSQLite"]),
+        module("FUSE", ["CFUSE", "Linux"]),
+
+        module("Blobs", ["Linux", "Model", .product(name: "Crypto", package: "swift-crypto")]),
+        module("Catalog", ["Linux", "Model", "SQL"]),
+
+        module("Loci", ["Blobs", "Catalog", "Linux", "Model", "SQL"]),
+
+        module("Migration", ["Blobs", "Catalog", "Linux", "Loci", "Model", "SQL"]),
+        module(
+            "Mount",
+            [
+                "Blobs", "Catalog", "FUSE", "Linux", "Loci", "Model", "SQL",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+
+        module(
+            "Commands",
+            [
+                "Linux", "Loci", "Migration", "Model", "Mount",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        .executableTarget(
+            name: "LociMain", dependencies: ["Commands"], swiftSettings: settings),
+
+        tests("LinuxTests", ["Linux"]),
+        tests("ModelTests", ["Model"]),
+        tests("SQLTests", ["Linux", "SQL"]),
+        tests("FUSETests", ["FUSE", "Linux"]),
+        tests("BlobsTests", ["Blobs", "Linux", "Model"]),
+        tests("CatalogTests", ["Catalog", "Linux", "Model", "SQL"]),
+        tests("LociTests", ["Blobs", "Catalog", "Linux", "Loci", "Model", "SQL"]),
+        tests("MigrationTests", ["Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "SQL"]),
+        tests("MountedTests", ["Linux", "Loci", "Migration", "Model", "Mount"]),
+        tests("CommandsTests", ["Commands", "Linux", "Loci", "Model"]),
+    ]
+)
