@@ -32,14 +32,25 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .systemLibrary(
-            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+            name: "CSQLite",
+            pkgConfig: "sqlite3",
+            providers: [.apt(["libsqlite3-dev"])]
+        ),
         .systemLibrary(
-            name: "CFUSE", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+            name: "CFUSE",
+            pkgConfig: "fuse3",
+            providers: [.apt(["libfuse3-dev"])]
+        ),
+        // Not swift-crypto: compiling its BoringSSL took more than half of every clean build.
+        .systemLibrary(
+            name: "CCrypto",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
         .target(name: "CLinux"),
 
         module("Linux", ["CLinux"]),
@@ -47,7 +58,7 @@ let package = Package(
         module("SQL", ["CSQLite"]),
         module("FUSE", ["CFUSE", "Linux"]),
 
-        module("Blobs", ["Linux", "Model", .product(name: "Crypto", package: "swift-crypto")]),
+        module("Blobs", ["CCrypto", "Linux", "Model"]),
         module("Catalog", ["Linux", "Model", "SQL"]),
 
         module("Loci", ["Blobs", "Catalog", "Linux", "Model", "SQL"]),
@@ -58,28 +69,55 @@ let package = Package(
             [
                 "Blobs", "Catalog", "FUSE", "Linux", "Loci", "Model", "SQL",
                 .product(name: "Logging", package: "swift-log"),
-            ]),
+            ]
+        ),
 
         module(
             "Commands",
             [
-                "Linux", "Loci", "Migration", "Model", "Mount",
+                "FUSE", "Linux", "Loci", "Migration", "Model", "Mount",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Yams", package: "Yams"),
-            ]),
+            ]
+        ),
         .executableTarget(
-            name: "LociMain", dependencies: ["Commands"], swiftSettings: settings),
+            name: "LociMain",
+            dependencies: ["Commands"],
+            swiftSettings: settings
+        ),
 
-        tests("LinuxTests", ["Linux"]),
+        // Readers and writers that know nothing of Loci but paths: for Tools/demo.
+        .executableTarget(
+            name: "Exercise",
+            dependencies: ["Linux"],
+            path: "Tools/Exercise",
+            swiftSettings: settings
+        ),
+
+        .target(
+            name: "TestSupport",
+            dependencies: ["Linux"],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
+        tests("LinuxTests", ["Linux", "TestSupport"]),
         tests("ModelTests", ["Model"]),
-        tests("SQLTests", ["Linux", "SQL"]),
+        tests("SQLTests", ["Linux", "SQL", "TestSupport"]),
         tests("FUSETests", ["FUSE", "Linux"]),
-        tests("BlobsTests", ["Blobs", "Linux", "Model"]),
+        tests("BlobsTests", ["Blobs", "Linux", "Model", "TestSupport"]),
         tests("CatalogTests", ["Catalog", "Linux", "Model", "SQL"]),
         tests("LociTests", ["Blobs", "Catalog", "Linux", "Loci", "Model", "SQL"]),
-        tests("MigrationTests", ["Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "SQL"]),
-        tests("MountedTests", ["Linux", "Loci", "Migration", "Model", "Mount"]),
+        tests(
+            "MigrationTests",
+            ["Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "SQL", "TestSupport"]
+        ),
+        tests(
+            "MountedTests",
+            ["Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "Mount", "SQL"]
+        ),
+        // The built program on real mounts, driven by the tools that people use.
+        tests("EndToEndTests", ["Linux", "TestSupport"]),
         tests("CommandsTests", ["Commands", "Linux", "Loci", "Model"]),
     ]
 )

@@ -1,1 +1,371 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <pthread.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/fsuid.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+const int32_t clinux_o_tmpfile = O_TMPFILE;
+const int32_t clinux_o_path = O_PATH;
+const int32_t clinux_o_directory = O_DIRECTORY;
+const int32_t clinux_o_nofollow = O_NOFOLLOW;
+const int32_t clinux_o_noatime = O_NOATIME;
+const int32_t clinux_o_cloexec = O_CLOEXEC;
+
+const int32_t clinux_at_fdcwd = AT_FDCWD;
+const int32_t clinux_at_empty_path = AT_EMPTY_PATH;
+const int32_t clinux_at_symlink_nofollow = AT_SYMLINK_NOFOLLOW;
+const int32_t clinux_at_symlink_follow = AT_SYMLINK_FOLLOW;
+const int32_t clinux_at_removedir = AT_REMOVEDIR;
+const int32_t clinux_at_statx_dont_sync = AT_STATX_DONT_SYNC;
+
+const uint32_t clinux_rename_noreplace = RENAME_NOREPLACE;
+const uint32_t clinux_rename_exchange = RENAME_EXCHANGE;
+
+const int32_t clinux_advice_sequential = POSIX_FADV_SEQUENTIAL;
+const int32_t clinux_advice_willneed = POSIX_FADV_WILLNEED;
+const int32_t clinux_advice_dontneed = POSIX_FADV_DONTNEED;
+
+const int32_t clinux_fallocate_keep_size = FALLOC_FL_KEEP_SIZE;
+const int32_t clinux_fallocate_punch_hole = FALLOC_FL_PUNCH_HOLE;
+
+const uint8_t clinux_dt_unknown = DT_UNKNOWN;
+const uint8_t clinux_dt_regular = DT_REG;
+const uint8_t clinux_dt_directory = DT_DIR;
+const uint8_t clinux_dt_symlink = DT_LNK;
+
+const uint32_t clinux_in_attrib = IN_ATTRIB;
+const uint32_t clinux_in_modify = IN_MODIFY;
+const uint32_t clinux_in_close_write = IN_CLOSE_WRITE;
+
+static const int64_t second = 1000000000;
+
+static struct timespec timespec_of(int64_t nanoseconds) {
+    int64_t seconds = nanoseconds / second;
+    int64_t rest = nanoseconds % second;
+    if (rest < 0) {
+        rest += second;
+        seconds -= 1;
+    }
+    return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
+}
+
+int clinux_open_beneath(int directory, const char *path, int flags, uint32_t mode) {
+    int creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    struct open_how how = {
+        .flags = (uint64_t)(uint32_t)flags,
+        .mode = creates ? mode : 0,  // openat2 refuses a mode that it would not use
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+int clinux_openat(int directory, const char *path, int flags, uint32_t mode) {
+    return openat(directory, path, flags, mode);
+}
+
+static int64_t nanoseconds_of(struct statx_timestamp time) {
+    return time.tv_sec * second + time.tv_nsec;
+}
+
+int clinux_statx(int directory, const char *path, int flags, struct clinux_status *result) {
+    struct statx raw;
+    if (statx(directory, path, flags, STATX_BASIC_STATS | STATX_BTIME, &raw) != 0) return -1;
+    *result = (struct clinux_status){
+        .mode = raw.stx_mode,
+        .link_count = raw.stx_nlink,
+        .uid = raw.stx_uid,
+        .gid = raw.stx_gid,
+        .inode = raw.stx_ino,
+        .device = ((uint64_t)raw.stx_dev_major << 32) | raw.stx_dev_minor,
+        .size = (int64_t)raw.stx_size,
+        .blocks = (int64_t)raw.stx_blocks,
+        .access_time = nanoseconds_of(raw.stx_atime),
+        .modification_time = nanoseconds_of(raw.stx_mtime),
+        .change_time = nanoseconds_of(raw.stx_ctime),
+        .birth_time = (raw.stx_mask & STATX_BTIME) ? nanoseconds_of(raw.stx_btime) : 0,
+    };
+    return 0;
+}
+
+int clinux_renameat2(int old_directory, const char *old_path, int new_directory,
+                     const char *new_path, uint32_t flags) {
+    return renameat2(old_directory, old_path, new_directory, new_path, flags);
+}
+
+int clinux_set_times(int directory, const char *path, int64_t access_time,
+                     int64_t modification_time, int flags) {
+    struct timespec times[2] = {timespec_of(access_time), timespec_of(modification_time)};
+    if (access_time == INT64_MIN) times[0] = (struct timespec){.tv_nsec = UTIME_OMIT};
+    if (modification_time == INT64_MIN) times[1] = (struct timespec){.tv_nsec = UTIME_OMIT};
+    if (path == NULL) return futimens(directory, times);
+    return utimensat(directory, path, times, flags);
+}
+
+int clinux_syncfs(int descriptor) { return syncfs(descriptor); }
+
+int clinux_fallocate(int descriptor, int mode, int64_t offset, int64_t length) {
+    return fallocate(descriptor, mode, offset, length);
+}
+
+int clinux_advise(int descriptor, int64_t offset, int64_t length, int advice) {
+    int result = posix_fadvise(descriptor, offset, length, advice);
+    if (result == 0) return 0;
+    errno = result;
+    return -1;
+}
+
+int clinux_clone(int from, int to) { return ioctl(to, FICLONE, from); }
+
+ssize_t clinux_copy_range(int from, int to, size_t count) {
+    return copy_file_range(from, NULL, to, NULL, count, 0);
+}
+
+int clinux_space(int descriptor, struct clinux_space *result) {
+    struct statvfs raw;
+    if (fstatvfs(descriptor, &raw) != 0) return -1;
+    *result = (struct clinux_space){
+        .block_size = raw.f_frsize,
+        .total_blocks = raw.f_blocks,
+        .available_blocks = raw.f_bavail,
+        .free_blocks = raw.f_bfree,
+        .total_files = raw.f_files,
+        .free_files = raw.f_ffree,
+    };
+    return 0;
+}
+
+ssize_t clinux_getdents(int descriptor, void *buffer, size_t size) {
+    return getdents64(descriptor, buffer, size);
+}
+
+struct clinux_directory_record clinux_record(const void *buffer, size_t offset) {
+    const struct dirent64 *entry = (const void *)((const char *)buffer + offset);
+    return (struct clinux_directory_record){
+        .inode = entry->d_ino,
+        .cookie = entry->d_off,
+        .name_offset = offset + offsetof(struct dirent64, d_name),
+        .name_length = strlen(entry->d_name),
+        .record_length = entry->d_reclen,
+        .type = entry->d_type,
+    };
+}
+
+static struct flock whole_file(int type) {
+    return (struct flock){.l_type = (short)type, .l_whence = SEEK_SET};
+}
+
+int clinux_lock(int descriptor, int exclusive, int wait) {
+    struct flock lock = whole_file(exclusive ? F_WRLCK : F_RDLCK);
+    return fcntl(descriptor, wait ? F_OFD_SETLKW : F_OFD_SETLK, &lock);
+}
+
+int clinux_unlock(int descriptor) {
+    struct flock lock = whole_file(F_UNLCK);
+    return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+int clinux_lock_conflicts(int descriptor, int exclusive) {
+    struct flock lock = whole_file(exclusive ? F_WRLCK : F_RDLCK);
+    if (fcntl(descriptor, F_OFD_GETLK, &lock) != 0) return -1;
+    return lock.l_type == F_UNLCK ? 0 : 1;
+}
+
+int clinux_duplicate(int descriptor, int minimum) {
+    return fcntl(descriptor, F_DUPFD_CLOEXEC, minimum);
+}
+
+int clinux_pipe(int descriptors[2]) { return pipe2(descriptors, O_CLOEXEC); }
+
+int clinux_eventfd(uint32_t count) { return eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int clinux_inotify(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
+
+int clinux_inotify_watch(int descriptor, const char *path, uint32_t mask) {
+    return inotify_add_watch(descriptor, path, mask);
+}
+
+int clinux_poll(const int *descriptors, const int16_t *wanted, int16_t *seen, size_t count,
+                int64_t timeout_nanoseconds) {
+    struct pollfd few[8];
+    struct pollfd *all = count <= 8 ? few : calloc(count, sizeof *all);
+    if (all == NULL) return -1;
+    for (size_t index = 0; index < count; index++)
+        all[index] = (struct pollfd){.fd = descriptors[index], .events = wanted[index]};
+    struct timespec timeout = timespec_of(timeout_nanoseconds);
+    int result = ppoll(all, count, timeout_nanoseconds < 0 ? NULL : &timeout, NULL);
+    int error = errno;
+    for (size_t index = 0; index < count; index++)
+        seen[index] = result > 0 ? all[index].revents : 0;
+    if (all != few) free(all);
+    errno = error;
+    return result;
+}
+
+static sigset_t set_of(const int *signals, size_t count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t index = 0; index < count; index++) sigaddset(&set, signals[index]);
+    return set;
+}
+
+int clinux_block_signals(const int *signals, size_t count) {
+    sigset_t set = set_of(signals, count);
+    int result = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (result == 0) return 0;
+    errno = result;
+    return -1;
+}
+
+int clinux_signalfd(const int *signals, size_t count) {
+    sigset_t set = set_of(signals, count);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int clinux_next_signal(int descriptor) {
+    struct signalfd_siginfo info;
+    ssize_t count = read(descriptor, &info, sizeof info);
+    if (count < 0) return -1;
+    if (count != sizeof info) {
+        errno = EIO;
+        return -1;
+    }
+    return (int)info.ssi_signo;
+}
+
+int clinux_ignore_signal(int signal_number) {
+    return signal(signal_number, SIG_IGN) == SIG_ERR ? -1 : 0;
+}
+
+ssize_t clinux_random(void *buffer, size_t size) { return getrandom(buffer, size, 0); }
+
+static int64_t now(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return time.tv_sec * second + time.tv_nsec;
+}
+
+int64_t clinux_clock_monotonic(void) { return now(CLOCK_MONOTONIC); }
+int64_t clinux_clock_realtime(void) { return now(CLOCK_REALTIME); }
+
+void clinux_sleep(int64_t nanoseconds) {
+    struct timespec rest = timespec_of(nanoseconds);
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, &rest) == EINTR) {}
+}
+
+int clinux_thread_id(void) { return gettid(); }
+
+const char *clinux_errno_name(int number) { return strerrorname_np(number); }
+
+void clinux_errno_description(int number, char *buffer, size_t size) {
+    const char *text = strerror_r(number, buffer, size);  // the GNU one: it may not use buffer
+    if (text != buffer) {
+        strncpy(buffer, text, size - 1);
+        buffer[size - 1] = 0;
+    }
+}
+
+int clinux_thread_start(unsigned long *thread, const char *name, void *(*body)(void *),
+                        void *context) {
+    int result = pthread_create(thread, NULL, body, context);
+    if (result != 0) {
+        errno = result;
+        return -1;
+    }
+    pthread_setname_np(*thread, name);
+    return 0;
+}
+
+int clinux_thread_join(unsigned long thread) {
+    int result = pthread_join(thread, NULL);
+    if (result == 0) return 0;
+    errno = result;
+    return -1;
+}
+
+int clinux_thread_detach(unsigned long thread) { return pthread_detach(thread); }
+
+static int fill_attributes(posix_spawnattr_t *attributes, int new_session) {
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    if (new_session) flags |= POSIX_SPAWN_SETSID;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int result = posix_spawnattr_setflags(attributes, flags);
+    if (result == 0) result = posix_spawnattr_setsigmask(attributes, &none);
+    if (result == 0) result = posix_spawnattr_setsigdefault(attributes, &all);
+    return result;
+}
+
+static int fill_actions(posix_spawn_file_actions_t *actions, const int *sources,
+                        const int *targets, size_t count, const char *directory) {
+    int result = directory ? posix_spawn_file_actions_addchdir_np(actions, directory) : 0;
+    int highest = 2;
+    for (int standard = 0; standard <= 2 && result == 0; standard++) {
+        int named = 0;
+        for (size_t index = 0; index < count; index++) named |= targets[index] == standard;
+        if (!named)
+            result = posix_spawn_file_actions_addopen(actions, standard, "/dev/null", O_RDWR, 0);
+    }
+    for (size_t index = 0; index < count && result == 0; index++) {
+        if (targets[index] > highest) highest = targets[index];
+        result = posix_spawn_file_actions_adddup2(actions, sources[index], targets[index]);
+    }
+    if (result == 0) result = posix_spawn_file_actions_addclosefrom_np(actions, highest + 1);
+    return result;
+}
+
+int clinux_spawn(pid_t *pid, const char *executable, char *const arguments[],
+                 char *const environment[], const int *sources, const int *targets, size_t count,
+                 const char *directory, int new_session) {
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    int result = posix_spawnattr_init(&attributes);
+    if (result == 0) {
+        result = posix_spawn_file_actions_init(&actions);
+        if (result == 0) {
+            result = fill_attributes(&attributes, new_session);
+            if (result == 0) result = fill_actions(&actions, sources, targets, count, directory);
+            if (result == 0)
+                result = posix_spawn(pid, executable, &actions, &attributes, arguments,
+                                     environment ? environment : environ);
+            posix_spawn_file_actions_destroy(&actions);
+        }
+        posix_spawnattr_destroy(&attributes);
+    }
+    if (result == 0) return 0;
+    errno = result;
+    return -1;
+}
+
+int clinux_wait(pid_t pid, int wait) {
+    int status = 0;
+    pid_t result = waitpid(pid, &status, wait ? 0 : WNOHANG);
+    if (result < 0) return -1;
+    if (result == 0) return -2;
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int clinux_set_file_user(uint32_t user) { return setfsuid(user); }
+
+int clinux_set_file_group(uint32_t group) { return setfsgid(group); }

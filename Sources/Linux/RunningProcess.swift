@@ -1,0 +1,78 @@
+import CLinux
+import Glibc
+
+/// Another process, looked at through `/proc`.
+package struct RunningProcess: Hashable, Sendable {
+    package let id: Int32
+
+    package init(id: Int32) {
+        self.id = id
+    }
+
+    /// This process.
+    package static var current: RunningProcess { RunningProcess(id: getpid()) }
+
+    /// Its name, 15 bytes at most (`comm`); nil when it is gone.
+    package var name: String? {
+        guard var bytes = read("comm") else { return nil }
+        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Its arguments (`cmdline`); empty for a kernel thread, nil when it is gone.
+    package var arguments: [String]? {
+        read("cmdline").map { bytes in
+            var parts = bytes.split(separator: 0, omittingEmptySubsequences: false)
+            if parts.last?.isEmpty == true { parts.removeLast() }
+            return parts.map { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+
+    /// Where its program stands; nil when it is gone or somebody else's.
+    package var executable: String? {
+        let link = try? File.workingDirectory.readSymbolicLink("/proc/\(id)/exe")
+        return link.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Whether it exists, also when it belongs to somebody else.
+    package var exists: Bool {
+        kill(id, 0) == 0 || errno == EPERM
+    }
+
+    /// Sends a signal (`kill`).
+    package func signal(_ signal: Int32) throws(Errno) {
+        try retrying { kill(id, signal) }
+    }
+
+    private func read(_ name: String) -> [UInt8]? {
+        try? File.open("/proc/\(id)/\(name)").readAll(limit: 1 << 20)
+    }
+}
+
+/// The user whose rights this process has.
+package enum EffectiveUser {
+    package static var id: UInt32 { geteuid() }
+    package static var group: UInt32 { getegid() }
+}
+
+extension EffectiveUser {
+    /// Runs `body` with the calling thread's rights for files being those of another user, so that
+    /// what it makes is that user's (`setfsuid`).
+    ///
+    /// For root only: anybody else keeps the rights they have.
+    package static func actingOnFiles<R, E: Error>(
+        as user: UInt32,
+        group: UInt32,
+        _ body: () throws(E) -> R
+    ) throws(E) -> R {
+        guard id == 0, user != 0 else { return try body() }
+        // The group first: once the user changed, the right to change the group is gone.
+        let formerGroup = clinux_set_file_group(group)
+        let formerUser = clinux_set_file_user(user)
+        defer {
+            _ = clinux_set_file_user(UInt32(bitPattern: formerUser))
+            _ = clinux_set_file_group(UInt32(bitPattern: formerGroup))
+        }
+        return try body()
+    }
+}

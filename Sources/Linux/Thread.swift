@@ -1,0 +1,74 @@
+import CLinux
+import Glibc
+import Synchronization
+
+/// A thread of the system, for work that blocks and must not occupy the shared pool.
+///
+/// Who forgets the handle lets the thread run on.
+package final class Thread: Sendable {
+    private let identity: Mutex<UInt?>
+
+    /// Starts a thread.
+    ///
+    /// It inherits the blocked signals. `ps` and `top` show the first 15 bytes of its name. `body`
+    /// runs once, there.
+    package static func spawn(
+        name: String,
+        _ body: @escaping @Sendable () -> Void
+    ) throws(Errno) -> Thread {
+        let context = unsafe Unmanaged.passRetained(Body(run: body))
+        var identity: UInt = 0
+        do throws(Errno) {
+            try unsafe Array(name.utf8.prefix(15)).withCPath { (name) throws(Errno) in
+                _ = try retrying {
+                    unsafe clinux_thread_start(
+                        &identity,
+                        name,
+                        { context in
+                            guard let context = unsafe context else { return nil }
+                            let body = unsafe Unmanaged<Body>.fromOpaque(context)
+                            unsafe body.takeRetainedValue().run()
+                            return nil
+                        },
+                        context.toOpaque()
+                    )
+                }
+            }
+        } catch {
+            unsafe context.release()
+            throw error
+        }
+        return Thread(identity: identity)
+    }
+
+    /// Waits until the thread ends.
+    ///
+    /// Once it was joined, this returns at once; of two threads that join at the same time only the
+    /// first waits.
+    package func join() {
+        let taken = identity.withLock { identity -> UInt? in
+            defer { identity = nil }
+            return identity
+        }
+        if let taken { _ = clinux_thread_join(taken) }
+    }
+
+    /// The kernel's number of the calling thread (`gettid`).
+    package static var currentID: Int32 { clinux_thread_id() }
+
+    private init(identity: UInt) {
+        self.identity = Mutex(identity)
+    }
+
+    deinit {
+        if let identity = identity.withLock({ $0 }) { _ = clinux_thread_detach(identity) }
+    }
+
+    private final class Body: Sendable {
+        let run: @Sendable () -> Void
+
+        init(run: @escaping @Sendable () -> Void) {
+            self.run = run
+        }
+    }
+}

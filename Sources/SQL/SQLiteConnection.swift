@@ -1,0 +1,139 @@
+private import CSQLite
+
+/// A connection to a SQLite database file in WAL mode.
+///
+/// The rules of a Loci catalog are built in: no automatic checkpoint and none on close, since SQLite
+/// before 3.51.3 can corrupt a database when a checkpoint meets a commit (the WAL-reset bug), and
+/// distributions carry older ones. `checkpoint()` is called under the tenant's writer lock only.
+///
+/// Opened with `SQLITE_OPEN_NOMUTEX`: one thread at a time, as `SQLConnection` says.
+// Safe: the handle is closed in `deinit` only, and every call passes it on at once.
+@safe package final class SQLiteConnection: SQLConnection {
+    /// What a connection may do.
+    package enum Access: Hashable, Sendable {
+        case read
+        case write
+        case create
+    }
+
+    /// When a commit reaches the disk.
+    package enum Durability: String, Hashable, Sendable {
+        /// A commit survives a power cut when it returns (`synchronous=FULL`).
+        case full = "FULL"
+        /// A commit survives a kill at once, a power cut after the next sync (`NORMAL`).
+        case normal = "NORMAL"
+    }
+
+    private let handle: OpaquePointer
+
+    /// Opens the database at `path`.
+    ///
+    /// `cacheBytes`: the page cache's bound.
+    package init(
+        path: String,
+        access: Access,
+        durability: Durability = .full,
+        cacheBytes: Int = 8 << 20
+    ) throws(SQLError) {
+        var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        switch access {
+        // A reader of a WAL database writes its shared-memory file, so it opens for writing too;
+        // `query_only` keeps it from changing rows.
+        case .read, .write: flags |= SQLITE_OPEN_READWRITE
+        case .create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        }
+        var opened: OpaquePointer?
+        let code = unsafe sqlite3_open_v2(path, &opened, flags, nil)
+        guard code == SQLITE_OK, let opened = unsafe opened else {
+            let error = unsafe SQLiteFailure.error(code, on: opened, statement: nil)
+            unsafe sqlite3_close_v2(opened)
+            throw error
+        }
+        unsafe handle = opened
+        _ = unsafe loci_sqlite_no_checkpoint_on_close(handle)
+        _ = unsafe sqlite3_busy_timeout(handle, 10_000)
+        if access == .create {
+            try execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL")
+        }
+        try execute(
+            """
+            PRAGMA wal_autocheckpoint=0;
+            PRAGMA synchronous=\(durability.rawValue);
+            PRAGMA foreign_keys=ON;
+            PRAGMA trusted_schema=OFF;
+            PRAGMA temp_store=MEMORY;
+            PRAGMA cache_size=-\(cacheBytes / 1024);
+            PRAGMA query_only=\(access == .read ? "ON" : "OFF")
+            """
+        )
+    }
+
+    deinit {
+        // v2: statements that are still alive keep the handle until they are finalised.
+        unsafe sqlite3_close_v2(handle)
+    }
+
+    package func prepare(_ sql: String) throws(SQLError) -> any SQLStatement {
+        var statement: OpaquePointer?
+        let code = unsafe sqlite3_prepare_v3(
+            handle,
+            sql,
+            -1,
+            UInt32(SQLITE_PREPARE_PERSISTENT),
+            &statement,
+            nil
+        )
+        guard code == SQLITE_OK, let statement = unsafe statement else {
+            throw unsafe SQLiteFailure.error(code, on: handle, statement: sql)
+        }
+        return unsafe SQLiteStatement(statement, connection: self, handle: handle)
+    }
+
+    package func execute(_ sql: String) throws(SQLError) {
+        let code = unsafe sqlite3_exec(handle, sql, nil, nil, nil)
+        guard code == SQLITE_OK else {
+            throw unsafe SQLiteFailure.error(code, on: handle, statement: sql)
+        }
+    }
+
+    /// Changes the durability of the commits that follow.
+    ///
+    /// Not inside a transaction.
+    package func setDurability(_ durability: Durability) throws(SQLError) {
+        try execute("PRAGMA synchronous=\(durability.rawValue)")
+    }
+
+    /// Copies the WAL into the database and truncates it; waits for no reader.
+    ///
+    /// Only under the tenant's writer lock: see the type's comment.
+    ///
+    /// Returns false when a reader or a writer kept it from being complete.
+    package func checkpoint() throws(SQLError) -> Bool {
+        _ = unsafe sqlite3_busy_timeout(handle, 0)
+        defer { _ = unsafe sqlite3_busy_timeout(handle, 10_000) }
+        let code = unsafe sqlite3_wal_checkpoint_v2(
+            handle,
+            nil,
+            SQLITE_CHECKPOINT_TRUNCATE,
+            nil,
+            nil
+        )
+        switch code & 0xff {
+        case SQLITE_OK: return true
+        case SQLITE_BUSY, SQLITE_LOCKED: return false
+        default:
+            throw unsafe SQLiteFailure.error(
+                code,
+                on: handle,
+                statement: "PRAGMA wal_checkpoint(TRUNCATE)"
+            )
+        }
+    }
+
+    package var changedRows: Int { unsafe Int(sqlite3_changes(handle)) }
+    package var lastInsertedRow: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
+    package var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
+
+    /// The version of the SQLite library in use, as `3.40.1`.
+    package static var libraryVersion: String { unsafe String(cString: sqlite3_libversion()) }
+}

@@ -1,0 +1,141 @@
+import Linux
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Locks, waiting and processes")
+struct ProcessTests {
+    let scratch: Scratch
+
+    init() throws { scratch = try Scratch() }
+
+    @Test("an exclusive lock keeps out every other, a shared one only exclusive ones")
+    func locksExclude() throws {
+        let (one, two) = (try lock(), try lock())
+        #expect(try one.tryLock())
+        #expect(try !two.tryLock(.shared))
+        #expect(try two.isHeldElsewhere())
+        try one.unlock()
+        #expect(try one.tryLock(.shared))
+        #expect(try two.tryLock(.shared))
+        #expect(try !two.tryLock(.exclusive))
+    }
+
+    @Test("a wait for a lock ends when its time is up, and at once when it is given back")
+    func waitsForLocks() throws {
+        let (one, two) = (try lock(), try lock())
+        try one.lock()
+        #expect(try !two.lock(timeout: .milliseconds(20)))
+        let thread = try Thread.spawn(name: "unlocker") {
+            SystemClock.sleep(.milliseconds(20))
+            try? one.unlock()
+        }
+        #expect(try two.lock(timeout: .seconds(10)))
+        thread.join()
+    }
+
+    @Test("who holds a lock can be told as long as it is held")
+    func tellsHolder() throws {
+        let (one, two) = (try lock(), try lock())
+        try one.lock()
+        try one.announce(.init(process: 42, command: "loci mount"))
+        try one.announce(.init(process: 42, command: "loci"))
+        #expect(try two.holder() == FileLock.Holder(process: 42, command: "loci"))
+        try one.unlock()
+        #expect(try two.holder() == nil)
+    }
+
+    @Test("a lock is gone with the process that held it")
+    func lockDiesWithProcess() throws {
+        let path = "\(scratch.path)/lock"
+        let pipe = try Pipe()
+        let file = try File.open(path, [.readWrite, .create])
+        do {
+            let held = FileLock(try file.duplicate())
+            try held.lock()
+        }
+        let child = try Child.spawn(
+            .init(
+                executable: "/bin/cat",
+                arguments: ["cat"],
+                descriptors: [0: pipe.reading.descriptor, 5: file.descriptor]
+            )
+        )
+        _ = consume file
+        let other = try lock()
+        #expect(try !other.tryLock())
+        try child.signal(Signals.kill)
+        #expect(try child.wait() == .signaled(Signals.kill))
+        #expect(try other.tryLock())
+    }
+
+    @Test("a child gets the descriptors it was given, crosswise too, and no others")
+    func mapsDescriptors() throws {
+        let output = try Pipe()
+        let extra = try Pipe()
+        let number = extra.writing.descriptor
+        let child = try Child.spawn(
+            .init(
+                executable: "/bin/sh",
+                arguments: ["sh", "-c", "echo out; echo err >&2; ls /proc/self/fd | tr '\\n' ' '"],
+                descriptors: [2: output.writing.descriptor, 1: output.writing.descriptor],
+                newSession: true
+            )
+        )
+        let reading = output.takeReading()
+        let text = String(decoding: try reading.readAll(limit: 1 << 16), as: UTF8.self)
+        #expect(try child.wait() == .exited(0))
+        #expect(text.hasPrefix("out\nerr\n0 1 2 "))
+        #expect(number > 3)
+    }
+
+    @Test("a program that does not exist is an error of the start")
+    func refusesMissingProgram() {
+        #expect(throws: Errno.noSuchFile) {
+            _ = try Child.spawn(.init(executable: "/nonexistent", arguments: ["x"]))
+        }
+    }
+
+    @Test("a watch sees a touch once, and nothing when nothing happened")
+    func watches() throws {
+        let path = "\(scratch.path)/wake"
+        let file = try File.open(path, [.readWrite, .create])
+        let watch = try FileWatch(path)
+        #expect(try !watch.wait(timeout: .milliseconds(5)))
+        try file.setTimes(modification: SystemClock.realtime())
+        #expect(try watch.wait(timeout: .seconds(5)))
+        #expect(try !watch.wait(timeout: .milliseconds(5)))
+    }
+
+    @Test("a wake event is taken once, however often it was signaled")
+    func wakes() throws {
+        let event = try WakeEvent()
+        event.signal()
+        event.signal()
+        #expect(try event.wait(timeout: .seconds(1)))
+        #expect(try !event.wait(timeout: .milliseconds(5)))
+    }
+
+    @Test("a thread has its name, and joining waits for its end")
+    func threads() throws {
+        let name = Mutex("")
+        let thread = try Thread.spawn(name: "a-name-that-is-too-long") {
+            let file = try? File.open("/proc/self/task/\(Thread.currentID)/comm")
+            let bytes = (try? file?.readAll(limit: 99)) ?? []
+            name.withLock { $0 = String(decoding: bytes, as: UTF8.self) }
+        }
+        thread.join()
+        #expect(name.withLock { $0 } == "a-name-that-is-\n")
+    }
+
+    @Test("this process can be looked at")
+    func looksAtProcess() {
+        #expect(RunningProcess.current.exists)
+        #expect(RunningProcess.current.name != nil)
+        #expect(RunningProcess.current.arguments?.isEmpty == false)
+        #expect(RunningProcess(id: .max).arguments == nil)
+        #expect(!RunningProcess(id: .max).exists)
+    }
+
+    private func lock() throws -> FileLock { try FileLock(path: "\(scratch.path)/lock") }
+}

@@ -1,0 +1,59 @@
+import Linux
+
+// exercise: readers, writers and a walker for Tools/demo. Each runs until the phase file says
+// `stop`, then prints one line of counts and exits 1 if anything was wrong.
+
+func number(_ text: String) -> UInt64 { UInt64(text) ?? 1 }
+
+func finish(_ tally: Tally) -> Never {
+    say(tally.line)
+    leave(tally.wrong + tally.failed == 0 ? 0 : 1)
+}
+
+let usage = """
+    usage: Exercise collect SOURCE TARGET
+           Exercise list CORPUS old|new
+           Exercise read MOUNT CORPUS PHASE-FILE SEED
+           Exercise walk MOUNT CORPUS PHASE-FILE
+           Exercise write MOUNT PHASE-FILE NUMBER YEAR
+    """
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+switch (arguments.first, arguments.count) {
+case ("collect", 3):
+    let (files, bytes) = try Collector.collect(from: arguments[1], to: arguments[2])
+    say("files=\(files) bytes=\(bytes)")
+case ("list", 3):
+    for file in try Corpus(arguments[1]).files {
+        say(String(decoding: arguments[2] == "old" ? file.old : file.new, as: UTF8.self))
+    }
+case ("read", 5):
+    var reader = Reader(
+        mount: arguments[1],
+        corpus: try Corpus(arguments[2]),
+        phasePath: arguments[3],
+        seed: number(arguments[4])
+    )
+    try reader.run()
+    finish(reader.tally)
+case ("walk", 4):
+    var walker = Walker(
+        mount: arguments[1],
+        corpus: try Corpus(arguments[2]),
+        phasePath: arguments[3]
+    )
+    try walker.run()
+    finish(walker.tally)
+case ("write", 5):
+    var writer = Writer(
+        mount: arguments[1],
+        phasePath: arguments[2],
+        number: Int(number(arguments[3])),
+        year: Int(number(arguments[4]))
+    )
+    try writer.run()
+    finish(writer.tally)
+default:
+    say(usage)
+    leave(2)
+}
