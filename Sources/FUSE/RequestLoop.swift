@@ -1,0 +1,123 @@
+internal import CFUSE
+internal import Glibc
+internal import Synchronization
+
+/// What one request thread does: wait for its turn, read a request, serve it, and again.
+///
+/// A quick request is served with the turn held, as it takes less time than waking another thread.
+/// Before one that may wait for a disk or a lock the turn is passed on; also when the next request
+/// was there already, for then several callers are waiting.
+struct RequestLoop: Sendable {
+    let thread: RequestThread
+    let turn: ReaderTurn
+    let session: Session
+    let device: Int32
+    let wakeup: Int32
+    let spin: Duration
+    let alone: Bool
+
+    /// After this long without work a thread counts as idle.
+    static let idleAfter: UInt64 = 10_000_000
+
+    private enum Received {
+        case request(size: Int, waited: Bool)
+        case end
+    }
+
+    func run() {
+        thread.adopted {
+            while takeTurn() {
+                guard serveOwnTurn() else {
+                    turn.pass()
+                    return
+                }
+            }
+            turn.pass()
+        }
+    }
+
+    /// Waits until this thread may read.
+    ///
+    /// False when the session ends.
+    private func takeTurn() -> Bool {
+        if !turn.take(within: Self.idleAfter) {
+            session.dispatcher.fileSystem.threadIsIdle(thread.index)
+            _ = turn.take()
+        }
+        return !session.isStopping
+    }
+
+    /// Reads and serves until the turn was passed on (true) or the session ends (false).
+    private func serveOwnTurn() -> Bool {
+        while true {
+            guard case .request(let size, let waited) = receive() else { return false }
+            thread.heldTurn = turn
+            if !alone && (!waited || Self.mayWait(thread.header.opcode)) { thread.passTurn() }
+            serve(size)
+            if thread.heldTurn == nil { return true }
+        }
+    }
+
+    private func serve(_ size: Int) {
+        thread.served.wrappingAdd(1, ordering: .relaxed)
+        var buffer = unsafe fuse_buf()
+        unsafe buffer.size = size
+        unsafe buffer.mem = thread.receiveBuffer
+        unsafe fuse_session_process_buf(session.handle, &buffer)
+    }
+
+    /// Whether a request may take longer than waking another thread does.
+    private static func mayWait(_ opcode: UInt32) -> Bool {
+        switch opcode {
+        case FUSE_LOOKUP.rawValue, FUSE_GETATTR.rawValue, FUSE_FORGET.rawValue,
+            FUSE_BATCH_FORGET.rawValue, FUSE_READDIR.rawValue, FUSE_READDIRPLUS.rawValue,
+            FUSE_STATFS.rawValue, FUSE_OPEN.rawValue, FUSE_OPENDIR.rawValue,
+            FUSE_GETXATTR.rawValue, FUSE_READLINK.rawValue:
+            false
+        default: true
+        }
+    }
+
+    private func receive() -> Received {
+        let (seconds, attoseconds) = spin.components
+        let spinTime = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+        var spinEnd: UInt64?
+        while !session.isStopping {
+            let count = unsafe read(
+                device,
+                thread.receiveBuffer,
+                RequestThread.receiveCapacity
+            )
+            if count > 0 { return .request(size: count, waited: spinEnd != nil) }
+            switch errno {
+            case EINTR, ENOENT: continue  // ENOENT: the caller was interrupted before we read
+            case EAGAIN:
+                let now = monotonicNow()
+                let end = spinEnd ?? now + spinTime
+                spinEnd = end
+                if now < end { sched_yield() } else { sleepUntilReady() }
+            default:
+                // ENODEV: unmounted. ECONNABORTED: aborted. Nothing else can be served either.
+                session.wake()
+                return .end
+            }
+        }
+        return .end
+    }
+
+    /// Sleeps until the device can be read or the session ends.
+    private func sleepUntilReady() {
+        var descriptors = (
+            pollfd(fd: device, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0)
+        )
+        unsafe withUnsafeMutableBytes(of: &descriptors) { bytes in
+            let list = unsafe bytes.assumingMemoryBound(to: pollfd.self)
+            let idleMilliseconds = Int32(Self.idleAfter / 1_000_000)
+            if unsafe poll(list.baseAddress, 2, idleMilliseconds) == 0 {
+                session.dispatcher.fileSystem.threadIsIdle(thread.index)
+                unsafe _ = poll(list.baseAddress, 2, -1)
+            }
+        }
+    }
+}

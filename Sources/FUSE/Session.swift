@@ -1,0 +1,148 @@
+internal import CFUSE
+internal import Glibc
+internal import Synchronization
+
+/// One mount: from `init`, which mounts, to the end of `run`, which leaves nothing mounted.
+///
+/// ```
+/// init ──▶ mounted ──run──▶ serving ──umount(8), stop()──▶ ended
+/// ```
+///
+/// As root it mounts by itself; for others libfuse calls `fusermount3`.
+@safe
+package final class Session: @unchecked Sendable {
+    // Sendable: the stored properties are set once; `handle` is used as libfuse allows, by any
+    // thread while requests are served and by one before and after.
+
+    package let mountPoint: String
+    package let notifier: Notifier
+    let dispatcher: Dispatcher
+    let handle: OpaquePointer
+    let device: Int32
+    let gate: Gate
+    private let wakeup: Int32
+    private let stopping = Atomic<Bool>(false)
+    private let ended = Atomic<Bool>(false)
+    private let threads = Mutex<[RequestThread]>([])
+
+    /// Mounts `fileSystem` on `mountPoint`, an existing directory.
+    ///
+    /// Requests wait until `run`.
+    package init(
+        _ fileSystem: any FileSystem,
+        mountPoint: String,
+        options: MountOptions
+    ) throws(FUSEError) {
+        self.mountPoint = mountPoint
+        dispatcher = Dispatcher(
+            fileSystem,
+            extendedAttributes: options.extendedAttributes
+        )
+        unsafe handle = try Self.makeSession(dispatcher, options, mountPoint)
+        errno = 0
+        guard unsafe fuse_session_mount(handle, mountPoint) == 0 else {
+            let code = errno
+            unsafe fuse_session_destroy(handle)
+            throw FUSEError("mount on", mountPoint, code: code == 0 ? EIO : code)
+        }
+        device = unsafe fuse_session_fd(handle)
+        wakeup = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard wakeup >= 0, fcntl(device, F_SETFL, fcntl(device, F_GETFL) | O_NONBLOCK) == 0,
+            unsafe DeviceIO.install(on: handle, device: device)
+        else {
+            let code = errno
+            unsafe fuse_session_unmount(handle)
+            unsafe fuse_session_destroy(handle)
+            throw FUSEError("prepare the FUSE device of", mountPoint, code: code)
+        }
+        gate = Gate()
+        notifier = Notifier(device: device, gate: gate)
+    }
+
+    deinit {
+        end()
+        unsafe fuse_session_destroy(handle)
+        close(wakeup)
+    }
+
+    private static func makeSession(
+        _ dispatcher: Dispatcher,
+        _ options: MountOptions,
+        _ mountPoint: String
+    ) throws(FUSEError) -> OpaquePointer {
+        var arguments = unsafe fuse_args()
+        defer { unsafe fuse_opt_free_args(&arguments) }
+        unsafe fuse_opt_add_arg(&arguments, "loci")
+        for option in options.arguments {
+            unsafe fuse_opt_add_arg(&arguments, "-o")
+            unsafe fuse_opt_add_arg(&arguments, option)
+        }
+        var operations = Dispatcher.operations()
+        let session = unsafe fuse_session_new(
+            &arguments,
+            &operations,
+            MemoryLayout<fuse_lowlevel_ops>.size,
+            Unmanaged.passUnretained(dispatcher).toOpaque()
+        )
+        guard let session = unsafe session else {
+            throw FUSEError("set up a FUSE session for", mountPoint, code: EINVAL)
+        }
+        return unsafe session
+    }
+
+    /// How many requests were received so far, by all threads.
+    package var requestCount: UInt64 {
+        threads.withLock { $0.reduce(0) { $0 + $1.served.load(ordering: .relaxed) } }
+    }
+
+    /// Serves requests on `threads` threads (the calling one among them) until the file system is
+    /// unmounted or `stop` is called; then unmounts if need be.
+    ///
+    /// `count`: how many threads, at least 1.
+    /// `spin`: how long a thread looks for the next request before it sleeps.
+    package func run(threads count: Int, spin: Duration) {
+        precondition(count > 0, "a session needs a thread")
+        let contexts = (0..<count).map { RequestThread(index: $0) }
+        threads.withLock { $0 = contexts }
+        let turn = ReaderTurn()
+        let workers = contexts.map { context in
+            RequestLoop(
+                thread: context,
+                turn: turn,
+                session: self,
+                device: device,
+                wakeup: wakeup,
+                spin: spin,
+                alone: count == 1
+            )
+        }
+        let others = workers.dropFirst().map { worker in Thread { worker.run() } }
+        workers[0].run()
+        for thread in others { thread.join() }
+        end()
+    }
+
+    /// Ends `run` soon.
+    ///
+    /// Waits for notifications that are under way, while requests are still
+    /// served; later ones fail with ENODEV. Not to be called on a request thread.
+    package func stop() {
+        gate.close()
+        wake()
+    }
+
+    var isStopping: Bool { stopping.load(ordering: .acquiring) }
+
+    /// Makes all request threads leave their loops.
+    func wake() {
+        stopping.store(true, ordering: .releasing)
+        var one: UInt64 = 1
+        _ = unsafe write(wakeup, &one, MemoryLayout<UInt64>.size)
+    }
+
+    private func end() {
+        guard !ended.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        gate.close()
+        unsafe fuse_session_unmount(handle)
+    }
+}
