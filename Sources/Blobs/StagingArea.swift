@@ -1,0 +1,64 @@
+package import Linux
+
+/// Where content is kept while it is being written: one folder for each session.
+///
+/// ```
+/// <staging>/lock               held for the moment in which a session begins, ends or is found
+/// <staging>/<session>/lock     held as long as the session's process lives
+/// <staging>/<session>/boot     the machine's boot id when the session began
+/// <staging>/<session>/<number> a staged file
+/// ```
+package struct StagingArea: Sendable {
+    let path: String
+
+    /// Uses a directory that exists.
+    package init(directory path: String) {
+        self.path = path
+    }
+
+    /// Begins a session in a new folder.
+    ///
+    /// The name is one component of a path; `EEXIST` where a session has it.
+    package func begin(session name: String) throws(Errno) -> StagingSession {
+        try Self.check(name)
+        return try exclusively { () throws(Errno) in
+            try File.workingDirectory.makeDirectory("\(path)/\(name)", mode: 0o700)
+            let session = try StagingSession(area: self, name: name, boot: try Machine.bootID())
+            let boot = try session.directory.open("boot", [.writeOnly, .create, .truncate])
+            try boot.write(Array((session.boot ?? "").utf8))
+            try boot.sync()
+            return session
+        }
+    }
+
+    /// The sessions whose process is gone.
+    ///
+    /// Each one's lock is held by now: it is the caller's to recover, and nobody else's.
+    package func takeAbandonedSessions() throws(Errno) -> [StagingSession] {
+        try exclusively { () throws(Errno) in
+            var found: [StagingSession] = []
+            for entry in try File.open(path, [.readOnly, .directory]).entries() {
+                if entry.kind != .directory { continue }
+                let name = String(decoding: entry.name, as: UTF8.self)
+                do throws(Errno) {
+                    found.append(try StagingSession(area: self, name: name, boot: nil))
+                } catch .again {
+                    continue
+                }
+            }
+            return found
+        }
+    }
+
+    func exclusively<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        let lock = try FileLock(path: "\(path)/lock")
+        try lock.lock()
+        // Closing its file gives the lock back.
+        return try withExtendedLifetime(lock) { () throws(Errno) in try body() }
+    }
+
+    private static func check(_ name: String) throws(Errno) {
+        let bad = name.isEmpty || name.utf8.contains(UInt8(ascii: "/"))
+        if bad || name == "." || name == ".." || name == "lock" { throw .invalidArgument }
+    }
+}
