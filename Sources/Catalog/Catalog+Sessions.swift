@@ -1,0 +1,140 @@
+package import Model
+package import SQL
+
+// Mounts that run, and what others ask of them. Whether a session is alive, its lock in the staging
+// area tells; its row only says what it is.
+
+/// One mount, as its daemon wrote it down.
+package struct SessionRow: Hashable, Sendable {
+    /// The session of the daemon's catalog, and the name of its staging folder.
+    package var id: String
+    package var pid: Int32
+    /// The machine's boot id.
+    package var boot: String
+    /// Absolute.
+    package var mountPoint: String
+    /// As given with `-o`.
+    package var options: String
+    package var started: Timestamp
+
+    package init(
+        id: String,
+        pid: Int32,
+        boot: String,
+        mountPoint: String,
+        options: String,
+        started: Timestamp
+    ) {
+        self.id = id
+        self.pid = pid
+        self.boot = boot
+        self.mountPoint = mountPoint
+        self.options = options
+        self.started = started
+    }
+}
+
+/// What a process can ask of a mount.
+package enum RequestKind: String, Hashable, Sendable {
+    /// Commit what is staged, but for files written within the last 50 ms.
+    case commit
+    /// A layout is about to be live: keep nothing that would let it appear by halves.
+    case expectLayout = "expect-layout"
+}
+
+/// One question to a mount; the mount deletes it when it is done.
+package struct RequestRow: Hashable, Sendable {
+    package var session: String
+    package var kind: RequestKind
+    package var number: Int64
+}
+
+extension CatalogReader {
+    /// All mounts that have a row, by the time they started.
+    package func sessions() throws(SQLError) -> [SessionRow] {
+        try statement(
+            "SELECT id, pid, boot, mount_point, options, started FROM session ORDER BY started, id"
+        ).all { row throws(SQLError) in
+            SessionRow(
+                id: row.text(0),
+                pid: Int32(truncatingIfNeeded: row.integer(1)),
+                boot: row.text(2),
+                mountPoint: row.text(3),
+                options: row.text(4),
+                started: Timestamp(nanoseconds: row.integer(5))
+            )
+        }
+    }
+
+    /// What is asked of one mount, oldest first.
+    ///
+    /// Kinds that a newer program wrote are left out.
+    package func requests(to session: String) throws(SQLError) -> [RequestRow] {
+        try statement("SELECT kind, seq FROM request WHERE session = ? ORDER BY seq").all(
+            .text(session)
+        ) { row throws(SQLError) in (row.text(0), row.integer(1)) }.compactMap { kind, number in
+            RequestKind(rawValue: kind).map {
+                RequestRow(session: session, kind: $0, number: number)
+            }
+        }
+    }
+
+    /// Whether a mount still has to do what it was asked for.
+    package func isWaiting(_ request: RequestRow) throws(SQLError) -> Bool {
+        try statement("SELECT 1 FROM request WHERE session = ? AND kind = ? AND seq = ?").first(
+            .text(request.session),
+            .text(request.kind.rawValue),
+            .integer(request.number)
+        ) { _ throws(SQLError) in true } ?? false
+    }
+}
+
+extension CatalogTransaction {
+    /// Writes a mount's row, or writes it again.
+    package func putSession(_ session: SessionRow) throws(SQLError) {
+        try run(
+            """
+            INSERT OR REPLACE INTO session(id, pid, boot, mount_point, options, started)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            .text(session.id),
+            .integer(Int64(session.pid)),
+            .text(session.boot),
+            .text(session.mountPoint),
+            .text(session.options),
+            .integer(session.started.nanoseconds)
+        )
+    }
+
+    /// Forgets a mount and what was asked of it.
+    package func deleteSession(_ id: String) throws(SQLError) {
+        try run("DELETE FROM request WHERE session = ?", .text(id))
+        try run("DELETE FROM session WHERE id = ?", .text(id))
+    }
+
+    /// Asks a mount for something.
+    package func request(_ kind: RequestKind, of session: String) throws(SQLError) -> RequestRow {
+        let number =
+            1
+            + (try reader.statement("SELECT max(seq) FROM request").first {
+                row throws(SQLError) in row.integer(0)
+            } ?? 0)
+        try run(
+            "INSERT INTO request(session, kind, seq) VALUES (?, ?, ?)",
+            .text(session),
+            .text(kind.rawValue),
+            .integer(number)
+        )
+        return RequestRow(session: session, kind: kind, number: number)
+    }
+
+    /// Tells whoever asked that it is done, or that it no longer matters.
+    package func finish(_ request: RequestRow) throws(SQLError) {
+        try run(
+            "DELETE FROM request WHERE session = ? AND kind = ? AND seq = ?",
+            .text(request.session),
+            .text(request.kind.rawValue),
+            .integer(request.number)
+        )
+    }
+}

@@ -1,0 +1,278 @@
+import Linux
+package import Model
+package import SQL
+import Synchronization
+
+/// A tenant's SQL database: the mapping from names to memories, their attributes and history.
+///
+/// Any number of processes open it. Who writes holds the tenant's writer lock, an OFD lock that dies
+/// with its process, around the transaction; checkpoints run only under that lock.
+///
+/// Threads: safe to share. `write` runs one body at a time; each reader belongs to one thread.
+// Safe to share: `writer` is touched under `gate` only, everything else is immutable.
+package final class Catalog: @unchecked Sendable {
+    /// The first number of a lasting node.
+    ///
+    /// Below: the kernel's root, `.loci`, generated nodes.
+    package static let firstNode: UInt64 = 1 << 32
+
+    /// The tenant's root directory.
+    package static let rootNode = NodeNumber(firstNode)
+
+    /// A checkpoint is due when the WAL has this many bytes.
+    package static let checkpointBytes: Int64 = 8 << 20
+
+    /// `STORE/<tenant>`.
+    package let directory: String
+    /// Tells this process's changes from others'; unique among processes.
+    package let session: String
+
+    private let commits = Atomic<UInt64>(0)
+    private let gate = Lock()
+    private let lockFile: WriterLock
+    private var writer: Writer?
+    private let clock: @Sendable () -> Timestamp
+
+    private struct Writer {
+        let connection: SQLiteConnection
+        let reader: CatalogReader
+        var durability: SQLiteConnection.Durability
+        var walSize: Int64 = 0
+    }
+
+    package var path: String { directory + "/catalog.db" }
+
+    /// Opens the catalog in `directory`.
+    ///
+    /// Throws `notAStore`, `formatTooNew`, `formatUnknown`.
+    package init(
+        directory: String,
+        session: String,
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws(LociError) {
+        self.directory = directory
+        self.session = session
+        self.clock = clock
+        lockFile = try WriterLock(directory: directory)
+        try checkFormat()
+    }
+
+    /// Makes the catalog of a new tenant, whose first layout is `scheme`.
+    package static func create(
+        directory: String,
+        session: String,
+        scheme: Scheme,
+        origin: Origin,
+        clock: @escaping @Sendable () -> Timestamp
+    ) throws(LociError) {
+        do {
+            let connection = try SQLiteConnection(
+                path: directory + "/catalog.db",
+                access: .create
+            )
+            try connection.execute("BEGIN IMMEDIATE")
+            try connection.execute(Schema.ddl)
+            let reader = CatalogReader(connection)
+            try connection.run(
+                "INSERT INTO setting(key, value) VALUES (?, ?)",
+                .text(Setting.nextNode),
+                .integer(Int64(firstNode + 1))
+            )
+            let transaction = try CatalogTransaction(
+                reader,
+                origin: origin,
+                session: session,
+                now: clock()
+            )
+            try transaction.makeFirstLayout(scheme)
+            try transaction.finish()
+            try connection.execute("PRAGMA application_id=\(Schema.applicationID)")
+            try connection.execute("PRAGMA user_version=\(Schema.version)")
+            try connection.execute("COMMIT")
+        } catch {
+            throw LociError(catalogError: error, subject: directory)
+        }
+    }
+
+    private func checkFormat() throws(LociError) {
+        let found: (id: Int64, version: Int64)
+        do {
+            let connection = try SQLiteConnection(path: path, access: .read)
+            found = (
+                try connection.first("PRAGMA application_id") { row throws(SQLError) in
+                    row.integer(0)
+                } ?? 0,
+                try connection.first("PRAGMA user_version") { row throws(SQLError) in
+                    row.integer(0)
+                } ?? 0
+            )
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+        guard found.id == Schema.applicationID else {
+            throw LociError(
+                .notAStore,
+                subject: path,
+                message: "\(path) is a database, but not of Loci",
+                remedy: "Give the directory that loci init made"
+            )
+        }
+        guard found.version <= Schema.version else {
+            throw LociError(
+                .formatTooNew,
+                subject: path,
+                message: "\(path) has format \(found.version), and this program knows "
+                    + "\(Schema.version)",
+                remedy: "Use a newer loci"
+            )
+        }
+        guard found.version == Schema.version else {
+            throw LociError(
+                .formatUnknown,
+                subject: path,
+                message: "\(path) has the unknown format \(found.version)"
+            )
+        }
+    }
+
+    // MARK: Reading
+
+    /// A new connection for the calling thread.
+    package func makeReader(cacheBytes: Int = 4 << 20) throws(LociError) -> CatalogReader {
+        do {
+            return CatalogReader(
+                try SQLiteConnection(path: path, access: .read, cacheBytes: cacheBytes)
+            )
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+    }
+
+    /// Runs `body` on one state of the catalog, with a connection of its own.
+    package func read<R>(_ body: (CatalogReader) throws -> R) throws(LociError) -> R {
+        let reader = try makeReader()
+        do {
+            return try reader.snapshot { try body(reader) }
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+    }
+
+    // MARK: Generations
+
+    /// Rises with every commit that this process made or was told of: a reader that keeps a read
+    /// transaction open begins a new one when it changed.
+    package var generation: UInt64 { commits.load(ordering: .acquiring) }
+
+    /// Says that another process has committed.
+    package func noteForeignCommit() { commits.add(1, ordering: .releasing) }
+
+    /// Bytes in the WAL; 0 where there is none.
+    package var walSize: Int64 { lockFile.walSize(of: path) }
+
+    // MARK: Writing
+
+    /// Runs `body` as one transaction under the writer lock, and commits it.
+    ///
+    /// `durability`: `.full` where the answer promises that a power cut takes nothing
+    /// back; else the commit survives a kill, and a power cut after the next `sync`.
+    package func write<R>(
+        _ durability: SQLiteConnection.Durability = .full,
+        origin: Origin,
+        _ body: (CatalogTransaction) throws -> R
+    ) throws(LociError) -> R {
+        let result = gate.withLock { Result { try writeLocked(durability, origin, body) } }
+        do {
+            return try result.get()
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+    }
+
+    private func writeLocked<R>(
+        _ durability: SQLiteConnection.Durability,
+        _ origin: Origin,
+        _ body: (CatalogTransaction) throws -> R
+    ) throws -> R {
+        var writer = try takeWriter()
+        try lockFile.lock()
+        defer { lockFile.unlock() }
+        if writer.durability != durability {
+            try writer.connection.setDurability(durability)
+            writer.durability = durability
+            self.writer = writer
+        }
+        try writer.connection.execute("BEGIN IMMEDIATE")
+        let result: R
+        do {
+            let transaction = try CatalogTransaction(
+                writer.reader,
+                origin: origin,
+                session: session,
+                now: clock()
+            )
+            result = try body(transaction)
+            try transaction.finish()
+            try writer.connection.execute("COMMIT")
+        } catch {
+            if writer.connection.isInTransaction {
+                try? writer.connection.execute("ROLLBACK")
+            }
+            writer.reader.forgetLayouts()
+            throw error
+        }
+        commits.add(1, ordering: .releasing)
+        lockFile.wake()
+        checkpointIfDue(writer)
+        return result
+    }
+
+    private func takeWriter() throws -> Writer {
+        if let writer { return writer }
+        let connection = try SQLiteConnection(path: path, access: .write, durability: .normal)
+        let made = Writer(
+            connection: connection,
+            reader: CatalogReader(connection),
+            durability: .normal
+        )
+        writer = made
+        return made
+    }
+
+    /// The transaction before it stands, so nothing here may fail its caller: where the database
+    /// cannot grow, or a reader is in the way, the next commit tries again.
+    private func checkpointIfDue(_ writer: Writer) {
+        guard lockFile.walSize(of: path) >= Self.checkpointBytes else { return }
+        _ = try? writer.connection.checkpoint()
+    }
+
+    /// Copies the WAL into the database now, if no reader is in the way.
+    @discardableResult
+    package func checkpoint() throws(LociError) -> Bool {
+        let result = gate.withLock {
+            Result {
+                let writer = try takeWriter()
+                try lockFile.lock()
+                defer { lockFile.unlock() }
+                return try writer.connection.checkpoint()
+            }
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+    }
+
+    /// Makes every commit so far survive a power cut.
+    ///
+    /// The WAL is synced through a descriptor of its own: no lock is taken, so that `fsync` of one
+    /// file never waits for a transaction.
+    package func sync() throws(LociError) {
+        do {
+            try lockFile.syncLog(of: path)
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package import Model
+package import SQL
+
+extension CatalogReader {
+    /// The number of the newest change; 0 in a catalog without any.
+    package func lastChange() throws(SQLError) -> ChangeNumber {
+        ChangeNumber(
+            try statement("SELECT max(seq) FROM change").first {
+                row throws(SQLError) in row.integer(0)
+            } ?? 0
+        )
+    }
+
+    /// Differs from the last call's answer where another connection has committed since.
+    package func dataVersion() throws(SQLError) -> Int64 {
+        try statement("PRAGMA data_version").first { row throws(SQLError) in row.integer(0) } ?? 0
+    }
+
+    /// Changes above `after`, oldest first.
+    package func changes(
+        after: ChangeNumber,
+        limit: Int
+    ) throws(SQLError) -> [ChangeRow] {
+        try statement(
+            """
+            SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,
+                   detail
+            FROM change WHERE seq > ? ORDER BY seq LIMIT ?
+            """
+        ).all(.integer(after.rawValue), .integer(Int64(limit))) {
+            row throws(SQLError) in ChangeRow(row)
+        }
+    }
+
+    /// The changes of one memory, newest first.
+    package func changes(ofMemory memory: Int64, limit: Int) throws(SQLError) -> [ChangeRow] {
+        try statement(
+            """
+            SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,
+                   detail
+            FROM change WHERE memory = ? ORDER BY seq DESC LIMIT ?
+            """
+        ).all(.integer(memory), .integer(Int64(limit))) {
+            row throws(SQLError) in ChangeRow(row)
+        }
+    }
+
+    /// The newest change at or before a time: any time is a change number.
+    package func change(at time: Timestamp) throws(SQLError) -> ChangeNumber {
+        ChangeNumber(
+            try statement("SELECT max(seq) FROM change WHERE time <= ?")
+                .first(.integer(time.nanoseconds)) { row throws(SQLError) in row.integer(0) } ?? 0
+        )
+    }
+
+    /// Names that ended with change `number`: rows of `entry_past`.
+    package func namesEnded(by number: ChangeNumber) throws(SQLError) -> [Entry] {
+        try statement(
+            """
+            SELECT directory, name, node, layouts, since FROM entry_past WHERE until = ?
+            """
+        ).all(.integer(number.rawValue)) { row throws(SQLError) in Entry(row) }
+    }
+}
+
+extension ChangeRow {
+    fileprivate init(_ row: any SQLStatement) {
+        self.init(
+            number: ChangeNumber(row.integer(0)),
+            time: Timestamp(nanoseconds: row.integer(1)),
+            session: row.text(2),
+            origin: Origin(
+                actor: row.text(3),
+                uid: UInt32(truncatingIfNeeded: row.integer(4)),
+                pid: row.optionalInteger(5).map { Int32(truncatingIfNeeded: $0) },
+                process: row.optionalText(6),
+                reason: row.optionalText(7)
+            ),
+            operation: Operation(rawValue: row.text(8)),
+            memory: row.optionalInteger(9),
+            directory: row.optionalInteger(10).map { NodeNumber(UInt64($0)) },
+            detail: row.optionalText(11)
+        )
+    }
+}

@@ -1,0 +1,167 @@
+package import Model
+package import SQL
+
+// Names to nodes and back. A row counts only where one of its layouts is in the set asked for: the
+// rows of an ended layout stay until they are cleared, and nobody may see them.
+
+extension CatalogReader {
+    /// The entry `name` of `directory` in any layout of `set`.
+    ///
+    /// One probe, however many layouts live.
+    package func entry(
+        in directory: NodeNumber,
+        named name: Name,
+        layouts set: LayoutSet
+    ) throws(SQLError) -> Entry? {
+        let statement = try statement(
+            """
+            SELECT directory, name, node, layouts, since FROM entry
+            WHERE directory = ? AND name = ? AND layouts & ? != 0
+            """
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(directory.rawValue), at: 1)
+        try statement.bind(name.bytes, at: 2)
+        try statement.bind(set.rawValue, at: 3)
+        return try statement.step() ? Entry(statement) : nil
+    }
+
+    /// The node that `name` of `directory` is, and the layouts that say so.
+    ///
+    /// The request path: no allocation but the statement's own.
+    package func lookup(
+        in directory: NodeNumber,
+        name: UnsafeRawBufferPointer,
+        layouts set: LayoutSet
+    ) throws(SQLError) -> (node: Node, layouts: LayoutSet)? {
+        let statement = try statement(
+            """
+            SELECT n.number, n.kind, n.memory, n.revision, n.size, n.mode, n.uid, n.gid,
+                   n.mtime, n.ctime, e.layouts
+            FROM entry e JOIN node n ON n.number = e.node
+            WHERE e.directory = ? AND e.name = ? AND e.layouts & ? != 0
+            """
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(directory.rawValue), at: 1)
+        unsafe try statement.bind(blob: name, at: 2)
+        try statement.bind(set.rawValue, at: 3)
+        guard try statement.step() else { return nil }
+        return (Node(statement), LayoutSet(rawValue: statement.integer(10)))
+    }
+
+    package func node(_ number: NodeNumber) throws(SQLError) -> Node? {
+        let statement = try statement(
+            """
+            SELECT number, kind, memory, revision, size, mode, uid, gid, mtime, ctime
+            FROM node WHERE number = ?
+            """
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(number.rawValue), at: 1)
+        return try statement.step() ? Node(statement) : nil
+    }
+
+    /// All names of a node in the layouts of `set`.
+    ///
+    /// A directory has one; a memory one a layout.
+    package func entries(
+        of node: NodeNumber,
+        layouts set: LayoutSet
+    ) throws(SQLError) -> [Entry] {
+        try statement(
+            """
+            SELECT directory, name, node, layouts, since FROM entry
+            WHERE node = ? AND layouts & ? != 0
+            """
+        ).all(.integer(Int64(node.rawValue)), .integer(set.rawValue)) {
+            row throws(SQLError) in Entry(row)
+        }
+    }
+
+    /// Hands over the entries of `directory` in `set` whose node is above `after`, by rising node.
+    ///
+    /// By node and not by name, so that a listing in pieces neither loses nor repeats an entry that
+    /// was renamed between two pieces.
+    ///
+    /// `body`: returns false to stop.
+    package func list(
+        _ directory: NodeNumber,
+        layouts set: LayoutSet,
+        after: NodeNumber,
+        _ body: (Entry, Node) throws -> Bool
+    ) throws {
+        let statement = try statement(
+            """
+            SELECT e.directory, e.name, e.node, e.layouts, e.since,
+                   n.number, n.kind, n.memory, n.revision, n.size, n.mode, n.uid, n.gid,
+                   n.mtime, n.ctime
+            FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
+            WHERE e.directory = ? AND e.node > ? AND e.layouts & ? != 0
+            ORDER BY e.node
+            """
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(directory.rawValue), at: 1)
+        try statement.bind(Int64(after.rawValue), at: 2)
+        try statement.bind(set.rawValue, at: 3)
+        while try statement.step() {
+            guard try body(Entry(statement), Node(statement, from: 5)) else { return }
+        }
+    }
+
+    /// Whether `directory` holds a name in any layout of `set`.
+    package func hasEntries(
+        _ directory: NodeNumber,
+        layouts set: LayoutSet
+    ) throws(SQLError) -> Bool {
+        try statement("SELECT 1 FROM entry WHERE directory = ? AND layouts & ? != 0 LIMIT 1")
+            .first(.integer(Int64(directory.rawValue)), .integer(set.rawValue)) {
+                _ throws(SQLError) in true
+            } ?? false
+    }
+
+    /// The names from a root down to `directory`, and the layouts that have it.
+    ///
+    /// Returns nil where the directory has no name any more. For a root, no names and all layouts
+    /// that begin there.
+    package func path(
+        ofDirectory directory: NodeNumber
+    ) throws -> (root: NodeNumber, names: [Name], layouts: LayoutSet)? {
+        let table = try layouts()
+        var names: [Name] = []
+        var set: LayoutSet?
+        var current = directory
+        while true {
+            let beginning = table.served.filter { $0.root == current }
+            if !beginning.isEmpty || current == Catalog.rootNode {
+                let all = beginning.reduce(LayoutSet.foreign) { $0.union($1.bit) }
+                return (current, names.reversed(), set ?? all)
+            }
+            guard let entry = try entries(of: current, layouts: table.occupied).first else {
+                return nil
+            }
+            if set == nil { set = entry.layouts.intersection(table.occupied) }
+            names.append(entry.name)
+            current = entry.directory
+        }
+    }
+
+    /// Follows `path` from `root`.
+    package func resolve(
+        _ path: [Name],
+        from root: NodeNumber,
+        layouts set: LayoutSet
+    ) throws(SQLError) -> Entry? {
+        var directory = root
+        var found: Entry?
+        for name in path {
+            guard let entry = try entry(in: directory, named: name, layouts: set) else {
+                return nil
+            }
+            found = entry
+            directory = entry.node
+        }
+        return found
+    }
+}

@@ -1,0 +1,125 @@
+package import Model
+package import SQL
+
+// All rows of a kind, in pages, for what looks at everything: checks, restores, statistics.
+
+extension CatalogReader {
+    /// Memories that went into the trash after a change, by that change.
+    package func memoriesTrashed(
+        after number: ChangeNumber,
+        limit: Int
+    ) throws(SQLError) -> [MemoryRow] {
+        try statement(
+            """
+            SELECT id, ulid, name, node, created, updated, revision, trashed, since
+            FROM memory WHERE trashed > ? ORDER BY trashed LIMIT ?
+            """
+        ).all(.integer(number.rawValue), .integer(Int64(limit))) {
+            row throws(SQLError) in MemoryRow(row)
+        }
+    }
+
+    /// Kept revisions by memory and number, above a memory's row.
+    ///
+    /// All revisions of a memory come in one page, so a page may be longer than `limit`.
+    package func revisions(
+        afterMemory row: Int64,
+        limit: Int
+    ) throws(SQLError) -> [RevisionRow] {
+        try statement(
+            """
+            SELECT memory, number, size, sha256, created, actor, blob_key, layout, since
+            FROM revision WHERE memory > ?1 AND memory <=
+                (SELECT max(id) FROM (SELECT id FROM memory WHERE id > ?1 ORDER BY id LIMIT ?2))
+            ORDER BY memory, number
+            """
+        ).all(.integer(row), .integer(Int64(limit))) { row throws(SQLError) in RevisionRow(row) }
+    }
+
+    /// The size of the blob under a key, where a revision names it.
+    package func size(ofBlob key: String) throws(SQLError) -> Int64? {
+        try statement("SELECT size FROM revision WHERE blob_key = ?").first(.text(key)) {
+            row throws(SQLError) in row.integer(0)
+        }
+    }
+
+    /// Why a key is collectable; nil where it is not, or where a newer program wrote the reason.
+    package func collectReason(ofBlob key: String) throws(SQLError) -> CollectReason? {
+        try statement("SELECT reason FROM collectable WHERE blob_key = ?").first(.text(key)) {
+            row throws(SQLError) in row.text(0)
+        }.flatMap(CollectReason.init)
+    }
+
+    /// The number for a memory's next revision: one above the highest that is kept, which may be
+    /// that of a revision beside the current one.
+    package func nextRevisionNumber(of memory: Int64) throws(SQLError) -> RevisionNumber {
+        let last = try statement("SELECT max(number) FROM revision WHERE memory = ?")
+            .first(.integer(memory)) { row throws(SQLError) in Int(row.integer(0)) }
+        return RevisionNumber(1 + (last ?? 0))
+    }
+
+    /// How many revisions are kept.
+    package func revisionCount() throws(SQLError) -> Int64 {
+        try statement("SELECT count(*) FROM revision").first {
+            row throws(SQLError) in row.integer(0)
+        } ?? 0
+    }
+
+    /// The node that a name was before it ended, newest first: what a path of the past led to.
+    package func formerNodes(
+        in directory: NodeNumber,
+        named name: Name,
+        limit: Int
+    ) throws(SQLError) -> [NodeNumber] {
+        try statement(
+            """
+            SELECT node FROM entry_past WHERE directory = ? AND name = ?
+            GROUP BY node ORDER BY max(until) DESC LIMIT ?
+            """
+        ).all(.integer(Int64(directory.rawValue)), .blob(name.bytes), .integer(Int64(limit))) {
+            row throws(SQLError) in NodeNumber(UInt64(row.integer(0)))
+        }
+    }
+
+    /// The memory that a node shows or showed.
+    package func memory(shownBy node: NodeNumber) throws(SQLError) -> MemoryRow? {
+        try statement(
+            """
+            SELECT id, ulid, name, node, created, updated, revision, trashed, since
+            FROM memory WHERE id = (SELECT memory FROM node WHERE number = ?)
+            """
+        ).first(.integer(Int64(node.rawValue))) { row throws(SQLError) in MemoryRow(row) }
+    }
+
+    /// The ULID of a memory.
+    package func id(ofMemory row: Int64) throws(SQLError) -> MemoryID? {
+        try statement("SELECT ulid FROM memory WHERE id = ?").first(.integer(row)) {
+            row throws(SQLError) in MemoryID(column: row.bytes(0))
+        }
+    }
+
+    /// Whether a key that begins with `folder`, up to its last slash, is collectable for a reason.
+    package func hasCollectable(
+        in folder: String,
+        reason: CollectReason
+    ) throws(SQLError) -> Bool {
+        try statement(
+            """
+            SELECT 1 FROM collectable
+            WHERE reason = ?1 AND substr(blob_key, 1, length(?2)) = ?2 LIMIT 1
+            """
+        ).first(.text(reason.rawValue), .text(folder)) { _ throws(SQLError) in true } ?? false
+    }
+
+    /// The nodes of foreign files and links that have a name, whose bytes stand outside.
+    package func foreignFiles() throws(SQLError) -> [(NodeNumber, Name)] {
+        try statement(
+            """
+            SELECT n.number, e.name FROM node n JOIN entry e ON e.node = n.number
+            WHERE n.kind = 3 AND n.mode & 61440 <> 16384
+            """
+        ).all { row throws(SQLError) in
+            (NodeNumber(UInt64(row.integer(0))), Name(unchecked: row.bytes(1)))
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Model
+package import SQL
+
+/// One thread's way to read a catalog: a connection, its statements, and what it last knew of the
+/// layouts.
+///
+/// Not `Sendable`. Its functions throw `SQLError` for what the engine refuses and `LociError` for
+/// what the catalog's contents refuse; `Catalog.read` and `Catalog.write` turn both into
+/// `LociError`.
+package final class CatalogReader {
+    package let connection: any SQLConnection
+    private var statements: [UInt: any SQLStatement] = [:]
+    private var known: LayoutTable?
+
+    package init(_ connection: any SQLConnection) {
+        self.connection = connection
+    }
+
+    /// The compiled form of `sql`, kept for the life of the connection.
+    ///
+    /// Keyed by the literal's address: a lookup costs some nanoseconds, not the hash of a text.
+    /// The same text in two places is compiled twice, which is harmless.
+    package func statement(_ sql: StaticString) throws(SQLError) -> any SQLStatement {
+        let key = unsafe UInt(bitPattern: sql.utf8Start)
+        if let statement = statements[key] { return statement }
+        let statement = try connection.prepare(sql.description)
+        statements[key] = statement
+        return statement
+    }
+
+    // MARK: Read transactions
+
+    /// Runs `body` on one state of the catalog.
+    package func snapshot<R>(_ body: () throws -> R) throws -> R {
+        if connection.isInTransaction { return try body() }
+        try begin()
+        defer { end() }
+        return try body()
+    }
+
+    /// Begins a read transaction that lasts until `end`.
+    ///
+    /// Does nothing inside one.
+    package func begin() throws(SQLError) {
+        guard !connection.isInTransaction else { return }
+        try statement("BEGIN").run()
+    }
+
+    /// Ends the read transaction, if there is one.
+    ///
+    /// A reader that stays open starves the checkpoint.
+    package func end() {
+        guard connection.isInTransaction else { return }
+        // A COMMIT of a read transaction has nothing to write and cannot fail.
+        try? statement("COMMIT").run()
+    }
+
+    // MARK: Settings
+
+    package func setting(_ key: String) throws(SQLError) -> Int64? {
+        try statement("SELECT value FROM setting WHERE key = ?").first(.text(key)) {
+            row throws(SQLError) in row.integer(0)
+        }
+    }
+
+    package func settingText(_ key: String) throws(SQLError) -> String? {
+        try statement("SELECT value FROM setting WHERE key = ?").first(.text(key)) {
+            row throws(SQLError) in row.text(0)
+        }
+    }
+
+    // MARK: Layouts
+
+    /// All layouts as this transaction sees them; read again only when one changed.
+    package func layouts() throws -> LayoutTable {
+        let version = try setting(Setting.layoutVersion) ?? 0
+        if let known, known.version == version { return known }
+        let rows = try statement(
+            """
+            SELECT number, slot, scheme, state, listed, target, root, no_delete,
+                   live_since, listed_since
+            FROM layout ORDER BY number
+            """
+        ).all { row throws(SQLError) in LayoutRow(row) }
+        let table = try LayoutTable(all: rows.map { try $0.layout() }, version: version)
+        known = table
+        return table
+    }
+
+    /// Forgets the layouts: for a writer whose transaction was rolled back after changing them.
+    func forgetLayouts() { known = nil }
+}
+
+/// Keys of the `setting` table.
+package enum Setting {
+    package static let layoutVersion = "layout_version"
+    package static let nextNode = "next_node"
+    package static let schemeVersion = "scheme_version"
+    package static let embedderID = "embedder_id"
+    package static let embedderDimensions = "embedder_dimensions"
+    package static let tenantCreated = "created"
+    package static let storeID = "store_id"
+    package static let throttle = "throttle"
+    package static let paused = "paused"
+    package static let pauseReason = "pause_reason"
+    package static let retentionSeconds = "retention_seconds"
+    package static let rootNode = "root_node"
+    /// The directory that `.loci/foreign` shows: what tools left in directories of ended layouts.
+    package static let foreignRoot = "foreign_root"
+}
+
+private struct LayoutRow {
+    let number: Int64, slot: Int64, scheme: String, state: Int64, isListed: Bool, isTarget: Bool
+    let root: Int64, refusesDeletes: Bool, liveSince: Int64?, listedSince: Int64?
+
+    init(_ row: any SQLStatement) {
+        number = row.integer(0)
+        slot = row.integer(1)
+        scheme = row.text(2)
+        state = row.integer(3)
+        isListed = row.integer(4) == 1
+        isTarget = row.integer(5) == 1
+        root = row.integer(6)
+        refusesDeletes = row.integer(7) == 1
+        liveSince = row.optionalInteger(8)
+        listedSince = row.optionalInteger(9)
+    }
+
+    func layout() throws -> Layout {
+        guard let state = Layout.State(rawValue: state) else {
+            throw LociError(
+                .corrupt,
+                subject: "layout \(number)",
+                message: "The catalog has layout \(number) in the unknown state \(self.state)",
+                remedy: "Run: loci fsck"
+            )
+        }
+        return Layout(
+            number: LayoutNumber(Int(number)),
+            slot: Int(slot),
+            scheme: try Scheme(scheme),
+            state: state,
+            isListed: isListed,
+            isTarget: isTarget,
+            root: NodeNumber(UInt64(root)),
+            refusesDeletes: refusesDeletes,
+            liveSince: liveSince.map { ChangeNumber($0) },
+            listedSince: listedSince.map { ChangeNumber($0) }
+        )
+    }
+}

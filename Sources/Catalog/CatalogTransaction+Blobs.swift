@@ -1,0 +1,182 @@
+package import Model
+package import SQL
+
+// Which keys blobs have, and which keys are nobody's. The rows of `collectable` are what makes
+// every blob accounted for at every moment: named by a revision, collectable, or staged.
+
+/// A revision whose blob does not stand where the target's layout puts it.
+package struct MisplacedRevision: Hashable, Sendable {
+    package var memory: MemoryRow
+    package var revision: RevisionRow
+
+    package init(memory: MemoryRow, revision: RevisionRow) {
+        self.memory = memory
+        self.revision = revision
+    }
+}
+
+/// Why a key may be collected.
+package enum CollectReason: String, Hashable, Sendable {
+    /// A row is about to name it: a crash in between leaves it to be collected.
+    case placing
+    /// Like `placing`, by who holds the mover's lock: a row from before it took the lock is what
+    /// a crash left.
+    case moving
+    /// A blob moved away from it.
+    case moved
+    /// Its revision is kept no longer.
+    case expired
+}
+
+extension CatalogReader {
+    /// Revisions to be moved: current ones of memories outside the trash first, then all others.
+    ///
+    /// `after`: memory rows at or below it are passed over, in both parts: a cursor that
+    /// saves work, not one that truth depends on. Begin at 0 to see all.
+    package func misplaced(
+        target: LayoutNumber,
+        currentOnly: Bool,
+        after: Int64,
+        limit: Int
+    ) throws(SQLError) -> [MisplacedRevision] {
+        let current = try statement(
+            """
+            SELECT m.id, m.ulid, m.name, m.node, m.created, m.updated, m.revision, m.trashed,
+                   m.since, r.memory, r.number, r.size, r.sha256, r.created, r.actor, r.blob_key,
+                   r.layout, r.since
+            FROM memory m JOIN revision r ON r.memory = m.id AND r.number = m.revision
+            WHERE m.id > ?2 AND m.trashed IS NULL AND r.layout IS NOT ?1
+            ORDER BY m.id LIMIT ?3
+            """
+        )
+        let others = try statement(
+            """
+            SELECT m.id, m.ulid, m.name, m.node, m.created, m.updated, m.revision, m.trashed,
+                   m.since, r.memory, r.number, r.size, r.sha256, r.created, r.actor, r.blob_key,
+                   r.layout, r.since
+            FROM memory m JOIN revision r ON r.memory = m.id
+            WHERE m.id > ?2 AND r.layout IS NOT ?1
+            ORDER BY m.id LIMIT ?3
+            """
+        )
+        let target = SQLValue.integer(Int64(target.rawValue))
+        return try (currentOnly ? current : others).all(
+            target,
+            .integer(after),
+            .integer(Int64(limit))
+        ) { row throws(SQLError) in
+            MisplacedRevision(memory: MemoryRow(row), revision: RevisionRow(row, from: 9))
+        }
+    }
+
+    /// How many revisions, and how many current ones outside the trash, do not stand under `target`.
+    package func misplacedCount(target: LayoutNumber) throws(SQLError) -> Int64 {
+        let value = SQLValue.integer(Int64(target.rawValue))
+        return try statement(
+            """
+            SELECT (SELECT count(*) FROM revision WHERE layout < ?1)
+                 + (SELECT count(*) FROM revision WHERE layout > ?1)
+                 + (SELECT count(*) FROM revision WHERE layout IS NULL)
+            """
+        ).first(value) { row throws(SQLError) in row.integer(0) } ?? 0
+    }
+
+    /// Keys whose grace time is over, oldest first.
+    package func collectable(
+        at time: Timestamp,
+        limit: Int
+    ) throws(SQLError) -> [String] {
+        try statement(
+            "SELECT blob_key FROM collectable WHERE not_before <= ? ORDER BY not_before LIMIT ?"
+        ).all(.integer(time.nanoseconds), .integer(Int64(limit))) {
+            row throws(SQLError) in row.text(0)
+        }
+    }
+
+    package func collectableCount() throws(SQLError) -> Int64 {
+        try statement("SELECT count(*) FROM collectable").first {
+            row throws(SQLError) in row.integer(0)
+        } ?? 0
+    }
+
+    /// Whether a revision has its blob under `key`.
+    package func isNamed(blobKey key: String) throws(SQLError) -> Bool {
+        try statement("SELECT 1 FROM revision WHERE blob_key = ?").first(.text(key)) {
+            _ throws(SQLError) in true
+        } ?? false
+    }
+
+    package func isCollectable(blobKey key: String) throws(SQLError) -> Bool {
+        try statement("SELECT 1 FROM collectable WHERE blob_key = ?").first(.text(key)) {
+            _ throws(SQLError) in true
+        } ?? false
+    }
+}
+
+extension CatalogTransaction {
+    /// Accounts for a key: it may be collected at `notBefore` unless a row names it by then.
+    package func collect(
+        _ key: String,
+        notBefore: Timestamp,
+        reason: CollectReason
+    ) throws(SQLError) {
+        try run(
+            """
+            INSERT INTO collectable(blob_key, not_before, reason) VALUES (?, ?, ?)
+            ON CONFLICT(blob_key) DO UPDATE SET not_before = excluded.not_before,
+                                                reason = excluded.reason
+            """,
+            .text(key),
+            .integer(notBefore.nanoseconds),
+            .text(reason.rawValue)
+        )
+    }
+
+    /// Forgets that a key is collectable: it is named, or gone.
+    package func forgetCollectable(_ key: String) throws(SQLError) {
+        try run("DELETE FROM collectable WHERE blob_key = ?", .text(key))
+    }
+
+    /// Compare-and-set of a revision's key: it now stands at `new` under `layout`.
+    ///
+    /// Returns false where the row names another key than `old` by now: nothing was changed.
+    package func moveBlob(
+        memory: Int64,
+        _ number: RevisionNumber,
+        from old: String,
+        to new: String,
+        layout: LayoutNumber?,
+        collectOldAfter notBefore: Timestamp
+    ) throws(SQLError) -> Bool {
+        try run(
+            """
+            UPDATE revision SET blob_key = ?, layout = ?
+            WHERE memory = ? AND number = ? AND blob_key = ?
+            """,
+            .text(new),
+            SQLValue(layout.map { Int64($0.rawValue) }),
+            .integer(memory),
+            .integer(Int64(number.rawValue)),
+            .text(old)
+        )
+        guard reader.connection.changedRows == 1 else { return false }
+        try forgetCollectable(new)
+        if old != new { try collect(old, notBefore: notBefore, reason: .moved) }
+        return true
+    }
+}
+
+extension RevisionRow {
+    /// The columns of `columns`, from `first`.
+    fileprivate init(_ row: any SQLStatement, from first: Int32) {
+        memory = row.integer(first)
+        number = RevisionNumber(Int(row.integer(first + 1)))
+        size = row.integer(first + 2)
+        hash = ContentHash(column: row.bytes(first + 3))
+        created = Timestamp(nanoseconds: row.integer(first + 4))
+        actor = row.text(first + 5)
+        blobKey = row.text(first + 6)
+        layout = row.optionalInteger(first + 7).map { LayoutNumber(Int($0)) }
+        since = ChangeNumber(row.integer(first + 8))
+    }
+}

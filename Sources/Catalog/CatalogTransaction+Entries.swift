@@ -1,0 +1,290 @@
+package import Model
+import SQL
+
+// Single rows of the SQL mapping. Every row that ends, or loses a layout, leaves its past.
+
+extension CatalogTransaction {
+    /// What to do where a name is already another node's.
+    package enum CollisionPolicy: Hashable, Sendable {
+        /// Throw `nameTaken`.
+        case fail
+        /// Take a suffix from the end of the memory's ULID, lengthened until the name is free.
+        case suffix(MemoryID)
+    }
+
+    /// Gives `node` the name `name` in `directory`, in the layouts of `bits`.
+    ///
+    /// Returns the name it got: another than `name` only with the policy `.suffix`.
+    @discardableResult
+    package func link(
+        _ node: NodeNumber,
+        in directory: NodeNumber,
+        as name: Name,
+        layouts bits: LayoutSet,
+        since: ChangeNumber,
+        policy: CollisionPolicy = .fail
+    ) throws -> Name {
+        if try tryLink(node, in: directory, as: name, layouts: bits, since: since) { return name }
+        guard case .suffix(let id) = policy else {
+            throw LociError(
+                .nameTaken,
+                subject: name.description,
+                message: "The name \"\(name)\" is already taken",
+                remedy: "Choose another name, or remove what has it"
+            )
+        }
+        for candidate in CollisionSuffix.candidates(for: name, id: id)
+        where try tryLink(node, in: directory, as: candidate, layouts: bits, since: since) {
+            return candidate
+        }
+        throw LociError(
+            .collision,
+            subject: name.description,
+            message: "No name with a suffix is free for \"\(name)\"",
+            remedy: "Rename one of the memories of that name"
+        )
+    }
+
+    private func tryLink(
+        _ node: NodeNumber,
+        in directory: NodeNumber,
+        as name: Name,
+        layouts bits: LayoutSet,
+        since: ChangeNumber
+    ) throws -> Bool {
+        let anyBits = LayoutSet(rawValue: .max)
+        if let existing = try reader.entry(in: directory, named: name, layouts: anyBits) {
+            let occupied = try reader.layouts().occupied
+            if existing.node == node {
+                if existing.layouts.isSuperset(of: bits) { return true }
+                try run(
+                    "UPDATE entry SET layouts = layouts | ? WHERE directory = ? AND name = ?",
+                    .integer(bits.rawValue),
+                    .integer(Int64(directory.rawValue)),
+                    .blob(name.bytes)
+                )
+                return true
+            }
+            guard existing.layouts.isDisjoint(with: occupied) else { return false }
+            // Only ended layouts have it: their rows are nobody's, and cleared sooner or later.
+            try unlink(existing, layouts: existing.layouts, until: since)
+        }
+        let statement = try reader.statement(
+            "INSERT INTO entry(directory, name, node, layouts, since) VALUES (?, ?, ?, ?, ?)"
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(directory.rawValue), at: 1)
+        try statement.bind(name.bytes, at: 2)
+        try statement.bind(Int64(node.rawValue), at: 3)
+        try statement.bind(bits.rawValue, at: 4)
+        try statement.bind(since.rawValue, at: 5)
+        _ = try statement.step()
+        touch(directory)
+        return true
+    }
+
+    /// Takes the layouts of `bits` from an entry; the row goes when none is left.
+    ///
+    /// Directories that only unlisted layouts had and that are empty now go with it.
+    package func unlink(
+        _ entry: Entry,
+        layouts bits: LayoutSet,
+        until: ChangeNumber
+    ) throws {
+        try removeRow(entry, layouts: bits, until: until)
+        try prune(entry.directory, layouts: bits, until: until)
+    }
+
+    /// Leaves the past of an entry that ends in the layouts of `ended`, or leads elsewhere.
+    func remember(
+        _ entry: Entry,
+        layouts ended: LayoutSet,
+        until: ChangeNumber
+    ) throws(SQLError) {
+        try run(
+            """
+            INSERT INTO entry_past(directory, name, node, layouts, since, until)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
+            .integer(Int64(entry.directory.rawValue)),
+            .blob(entry.name.bytes),
+            .integer(Int64(entry.node.rawValue)),
+            .integer(ended.rawValue),
+            .integer(entry.since.rawValue),
+            .integer(until.rawValue)
+        )
+    }
+
+    /// Takes the layouts of `bits` from an entry, and nothing else: its directory may be empty now.
+    func removeRow(
+        _ entry: Entry,
+        layouts bits: LayoutSet,
+        until: ChangeNumber
+    ) throws(SQLError) {
+        let ended = entry.layouts.intersection(bits)
+        guard !ended.isEmpty else { return }
+        try remember(entry, layouts: ended, until: until)
+        let left = entry.layouts.subtracting(bits)
+        if left.isEmpty {
+            try run(
+                "DELETE FROM entry WHERE directory = ? AND name = ?",
+                .integer(Int64(entry.directory.rawValue)),
+                .blob(entry.name.bytes)
+            )
+        } else {
+            try run(
+                "UPDATE entry SET layouts = ? WHERE directory = ? AND name = ?",
+                .integer(left.rawValue),
+                .integer(Int64(entry.directory.rawValue)),
+                .blob(entry.name.bytes)
+            )
+        }
+        touch(entry.directory)
+    }
+
+    /// Takes from `directory`, and from those above it, the layouts of `bits` in which it holds
+    /// nothing any more.
+    ///
+    /// The listed layout keeps its directories until `rmdir`.
+    func prune(
+        _ directory: NodeNumber,
+        layouts bits: LayoutSet,
+        until: ChangeNumber
+    ) throws {
+        let table = try reader.layouts()
+        var current = directory
+        var candidates = bits.subtracting(table.listed.bit).subtracting(.foreign)
+        while !candidates.isEmpty {
+            guard !table.served.contains(where: { $0.root == current }),
+                let own = try reader.entries(of: current, layouts: candidates).first
+            else { return }
+            var empty: LayoutSet = []
+            for layout in table.all where candidates.contains(layout.bit) {
+                if try !reader.hasEntries(current, layouts: layout.bit.union(.foreign)) {
+                    empty.insert(layout.bit)
+                }
+            }
+            candidates = own.layouts.intersection(empty)
+            if candidates.isEmpty { return }
+            try removeRow(own, layouts: candidates, until: until)
+            if own.layouts.subtracting(candidates).isEmpty { try deleteNode(current) }
+            current = own.directory
+        }
+    }
+
+    // MARK: Directories
+
+    /// The directory `names` of a layout, made where it is missing.
+    ///
+    /// Directories belong to whoever owns the tenant and are as open as the mount shows them.
+    package func ensureDirectory(
+        _ names: [Name],
+        of layout: Layout,
+        since: ChangeNumber
+    ) throws -> NodeNumber {
+        var current = layout.root
+        for name in names {
+            current = try ensureDirectory(name, in: current, of: layout, since: since)
+        }
+        return current
+    }
+
+    private func ensureDirectory(
+        _ name: Name,
+        in parent: NodeNumber,
+        of layout: Layout,
+        since: ChangeNumber
+    ) throws -> NodeNumber {
+        let occupied = try reader.layouts().occupied
+        if let entry = try reader.entry(in: parent, named: name, layouts: occupied) {
+            if try reader.node(entry.node)?.kind == .directory {
+                if !entry.layouts.contains(layout.bit) {
+                    try link(
+                        entry.node,
+                        in: parent,
+                        as: name,
+                        layouts: layout.bit,
+                        since: since
+                    )
+                }
+                return entry.node
+            }
+            try yieldName(entry, to: layout, since: since)
+        }
+        return try makeDirectory(
+            name,
+            in: parent,
+            layouts: layout.bit,
+            mode: 0o755,
+            uid: 0,
+            gid: 0,
+            since: since
+        )
+    }
+
+    /// A memory has the name that a directory of `layout` needs: outside the listed layout the
+    /// memory takes a suffix; in the listed one, nobody loses a name that people see.
+    private func yieldName(
+        _ entry: Entry,
+        to layout: Layout,
+        since: ChangeNumber
+    ) throws {
+        let listed = try reader.layouts().listed
+        guard let node = try reader.node(entry.node), let row = node.memory,
+            let memory = try reader.memory(row: row),
+            !entry.layouts.contains(listed.bit), !entry.layouts.contains(.foreign)
+        else {
+            throw LociError(
+                .notADirectory,
+                subject: entry.name.description,
+                message: "\"\(entry.name)\" is a file where a directory is needed",
+                remedy: "Rename the file first"
+            )
+        }
+        try removeRow(entry, layouts: entry.layouts, until: since)
+        var isFree = false
+        for candidate in CollisionSuffix.candidates(for: entry.name, id: memory.id) {
+            isFree = try tryLink(
+                entry.node,
+                in: entry.directory,
+                as: candidate,
+                layouts: entry.layouts,
+                since: since
+            )
+            if isFree { break }
+        }
+        guard isFree else {
+            throw LociError(
+                .collision,
+                subject: entry.name.description,
+                message: "No name with a suffix is free for \"\(entry.name)\""
+            )
+        }
+        try record(.suffix, memory: row, directory: entry.directory)
+    }
+
+    /// Makes a directory node and its name.
+    @discardableResult
+    package func makeDirectory(
+        _ name: Name,
+        in parent: NodeNumber,
+        layouts bits: LayoutSet,
+        mode: UInt32,
+        uid: UInt32,
+        gid: UInt32,
+        since: ChangeNumber
+    ) throws -> NodeNumber {
+        let node = Node(
+            number: newNodeNumber(),
+            kind: .directory,
+            mode: 0o040000 | mode,
+            uid: uid,
+            gid: gid,
+            mtime: now.nanoseconds,
+            ctime: now.nanoseconds
+        )
+        try insert(node)
+        try link(node.number, in: parent, as: name, layouts: bits, since: since)
+        return node.number
+    }
+}

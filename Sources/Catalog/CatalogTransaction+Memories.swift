@@ -1,0 +1,343 @@
+package import Model
+package import SQL
+
+// What happens to memories, each with its row in the change log. None of these touches a blob: the
+// caller has made the bytes durable before a row names them.
+
+/// Content that stands durable under its key and wants a row.
+package struct PlacedContent: Hashable, Sendable {
+    package var blobKey: String
+    /// Bytes.
+    package var size: Int64
+    package var hash: ContentHash
+    /// The layout under whose path it was placed; nil where the path has changed since.
+    package var layout: LayoutNumber?
+
+    package init(blobKey: String, size: Int64, hash: ContentHash, layout: LayoutNumber?) {
+        self.blobKey = blobKey
+        self.size = size
+        self.hash = hash
+        self.layout = layout
+    }
+}
+
+/// How a memory's node looks to the kernel.
+package struct NodeAppearance: Hashable, Sendable {
+    /// nil: a new number is drawn.
+    package var number: NodeNumber?
+    /// Permissions only.
+    package var permissions: UInt32
+    package var uid: UInt32
+    package var gid: UInt32
+    /// Nanoseconds since 1970.
+    package var mtime: Int64
+
+    package init(
+        number: NodeNumber? = nil,
+        permissions: UInt32,
+        uid: UInt32,
+        gid: UInt32,
+        mtime: Int64
+    ) {
+        self.number = number
+        self.permissions = permissions
+        self.uid = uid
+        self.gid = gid
+        self.mtime = mtime
+    }
+}
+
+extension CatalogTransaction {
+    /// Adds a memory with its first revision, in every served layout.
+    ///
+    /// `primary`: the layout by which the caller named it: a taken name there is
+    /// `nameTaken`, in any other the memory gets a suffix.
+    package func addMemory(
+        _ fields: MemoryFields,
+        name: Name,
+        content: PlacedContent,
+        appearance: NodeAppearance,
+        primary: LayoutNumber,
+        operation: Operation = .add
+    ) throws -> MemoryRow {
+        let row = try nextMemoryRow()
+        let since = try record(operation, memory: row)
+        let node = Node(
+            number: appearance.number ?? newNodeNumber(),
+            kind: .memory,
+            memory: row,
+            size: content.size,
+            mode: 0o100000 | appearance.permissions,
+            uid: appearance.uid,
+            gid: appearance.gid,
+            mtime: appearance.mtime,
+            ctime: now.nanoseconds
+        )
+        try insert(node)
+        let memory = MemoryRow(
+            row: row,
+            id: fields.id,
+            name: name,
+            node: node.number,
+            created: fields.created,
+            updated: now,
+            revision: RevisionNumber(1),
+            trashed: nil,
+            since: since
+        )
+        try run(
+            """
+            INSERT INTO memory(id, ulid, name, node, created, updated, revision, trashed, since)
+            VALUES (?, ?, ?, ?, ?, ?, 1, NULL, ?)
+            """,
+            .integer(row),
+            .blob(fields.id.bytes),
+            .blob(name.bytes),
+            .integer(Int64(node.number.rawValue)),
+            .integer(fields.created.nanoseconds),
+            .integer(now.nanoseconds),
+            .integer(since.rawValue)
+        )
+        for (key, value) in fields.attributes {
+            try insertAttribute(row, key, value, since: since)
+        }
+        try insertRevision(row, RevisionNumber(1), content, since: since)
+        try place(memory, fields, primary: primary, since: since)
+        return memory
+    }
+
+    private func nextMemoryRow() throws(SQLError) -> Int64 {
+        // Rows are never deleted but by purge, which keeps the highest: so none is used twice.
+        1
+            + (try reader.statement("SELECT max(id) FROM memory").first {
+                row throws(SQLError) in row.integer(0)
+            } ?? 0)
+    }
+
+    /// Adds a revision and makes it the current one.
+    package func addRevision(
+        _ memory: MemoryRow,
+        content: PlacedContent,
+        mtime: Int64,
+        operation: Operation = .edit,
+        detail: String? = nil
+    ) throws -> MemoryRow {
+        let since = try record(operation, memory: memory.row, detail: detail)
+        var memory = memory
+        memory.revision = try reader.nextRevisionNumber(of: memory.row)
+        memory.updated = now
+        try insertRevision(memory.row, memory.revision, content, since: since)
+        try run(
+            "UPDATE memory SET revision = ?, updated = ? WHERE id = ?",
+            .integer(Int64(memory.revision.rawValue)),
+            .integer(now.nanoseconds),
+            .integer(memory.row)
+        )
+        try run(
+            "UPDATE node SET size = ?, mtime = ?, ctime = ? WHERE number = ?",
+            .integer(content.size),
+            .integer(mtime),
+            .integer(now.nanoseconds),
+            .integer(Int64(memory.node.rawValue))
+        )
+        return memory
+    }
+
+    /// Keeps content as a revision that is not the current one: the other of two writers, or bytes
+    /// written to a node that lost its name.
+    ///
+    /// Recorded as a conflict.
+    package func keepBeside(_ memory: MemoryRow, content: PlacedContent) throws {
+        let since = try record(.conflict, memory: memory.row)
+        let number = try reader.nextRevisionNumber(of: memory.row)
+        try insertRevision(memory.row, number, content, since: since)
+        try run(
+            "UPDATE revision SET beside = 1 WHERE memory = ? AND number = ?",
+            .integer(memory.row),
+            .integer(Int64(number.rawValue))
+        )
+    }
+
+    private func insertRevision(
+        _ memory: Int64,
+        _ number: RevisionNumber,
+        _ content: PlacedContent,
+        since: ChangeNumber
+    ) throws(SQLError) {
+        try run(
+            """
+            INSERT INTO revision(memory, number, size, sha256, created, actor, blob_key, layout,
+                                 since)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            .integer(memory),
+            .integer(Int64(number.rawValue)),
+            .integer(content.size),
+            .blob(content.hash.bytes),
+            .integer(now.nanoseconds),
+            .text(origin.actor),
+            .text(content.blobKey),
+            SQLValue(content.layout.map { Int64($0.rawValue) }),
+            .integer(since.rawValue)
+        )
+        // A key that a row names is nobody's to collect.
+        try run("DELETE FROM collectable WHERE blob_key = ?", .text(content.blobKey))
+    }
+
+    // MARK: Attributes and names
+
+    private func insertAttribute(
+        _ memory: Int64,
+        _ key: String,
+        _ value: String,
+        since: ChangeNumber
+    ) throws(SQLError) {
+        try run(
+            "INSERT INTO attribute(memory, key, value, since) VALUES (?, ?, ?, ?)",
+            .integer(memory),
+            .text(key),
+            .text(value),
+            .integer(since.rawValue)
+        )
+    }
+
+    /// Writes the attributes that differ; nil removes one.
+    package func writeAttributes(
+        _ memory: Int64,
+        _ changes: [AttributeChange],
+        since: ChangeNumber
+    ) throws(SQLError) {
+        for change in changes {
+            let key = change.key
+            try run(
+                """
+                INSERT INTO attribute_past(memory, key, value, since, until)
+                SELECT memory, key, value, since, ? FROM attribute WHERE memory = ? AND key = ?
+                """,
+                .integer(since.rawValue),
+                .integer(memory),
+                .text(key)
+            )
+            try run(
+                "DELETE FROM attribute WHERE memory = ? AND key = ?",
+                .integer(memory),
+                .text(key)
+            )
+            if let value = change.value {
+                try insertAttribute(memory, key, value, since: since)
+            }
+        }
+    }
+
+    /// Gives a memory other attributes, another name, or both: every served layout follows.
+    ///
+    /// `changes`: values to set; nil removes one.
+    /// `primary`: as for `addMemory`.
+    package func change(
+        _ memory: MemoryRow,
+        attributes changes: [AttributeChange] = [],
+        name: Name? = nil,
+        primary: LayoutNumber,
+        operation: Operation,
+        detail: String? = nil
+    ) throws -> MemoryRow {
+        let before = try reader.fields(of: memory)
+        var after = before
+        for change in changes { after.attributes[change.key] = change.value }
+        let since = try record(operation, memory: memory.row, detail: detail)
+        let different = changes.filter { $0.differs(from: before) }
+        try writeAttributes(memory.row, different, since: since)
+        var renamed = memory
+        if let name, name != memory.name {
+            try recordPast(memory, until: since)
+            renamed.name = name
+            renamed.since = since
+            try run(
+                "UPDATE memory SET name = ?, since = ? WHERE id = ?",
+                .blob(name.bytes),
+                .integer(since.rawValue),
+                .integer(memory.row)
+            )
+        }
+        if memory.trashed == nil {
+            try replace(
+                memory,
+                before,
+                by: renamed,
+                after,
+                primary: primary,
+                since: since
+            )
+        } else {
+            try misplaceBlobs(of: memory.row, before, after)
+        }
+        return renamed
+    }
+
+    private func recordPast(_ memory: MemoryRow, until: ChangeNumber) throws(SQLError) {
+        try run(
+            """
+            INSERT INTO memory_past(memory, name, trashed, since, until) VALUES (?, ?, ?, ?, ?)
+            """,
+            .integer(memory.row),
+            .blob(memory.name.bytes),
+            SQLValue(memory.trashed?.rawValue),
+            .integer(memory.since.rawValue),
+            .integer(until.rawValue)
+        )
+    }
+
+    // MARK: The trash
+
+    /// Takes a memory's names away.
+    ///
+    /// Its content, attributes and history stay.
+    package func trash(_ memory: MemoryRow, operation: Operation = .delete) throws -> MemoryRow {
+        let since = try record(operation, memory: memory.row)
+        try recordPast(memory, until: since)
+        for entry in try reader.entries(of: memory.node, layouts: LayoutSet(rawValue: .max)) {
+            try unlink(entry, layouts: entry.layouts, until: since)
+        }
+        try run(
+            "UPDATE memory SET trashed = ?, since = ? WHERE id = ?",
+            .integer(since.rawValue),
+            .integer(since.rawValue),
+            .integer(memory.row)
+        )
+        var memory = memory
+        memory.trashed = since
+        memory.since = since
+        return memory
+    }
+
+    /// Gives a memory of the trash its names again, as the layouts of today render them.
+    package func untrash(
+        _ memory: MemoryRow,
+        primary: LayoutNumber,
+        operation: Operation = .restore
+    ) throws -> MemoryRow {
+        let since = try record(operation, memory: memory.row)
+        try recordPast(memory, until: since)
+        try run(
+            "UPDATE memory SET trashed = NULL, since = ? WHERE id = ?",
+            .integer(since.rawValue),
+            .integer(memory.row)
+        )
+        var memory = memory
+        memory.trashed = nil
+        memory.since = since
+        try place(memory, try reader.fields(of: memory), primary: primary, since: since)
+        return memory
+    }
+}
+
+extension AttributeChange {
+    /// By bytes: `String ==` takes NFC and NFD for equal, and here they are two values.
+    package func differs(from fields: MemoryFields) -> Bool {
+        switch (fields.attributes[key], value) {
+        case (nil, nil): false
+        case (let old?, let new?): !old.hasSameBytes(as: new)
+        default: true
+        }
+    }
+}

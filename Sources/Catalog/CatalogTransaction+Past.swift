@@ -1,0 +1,240 @@
+package import Model
+package import SQL
+
+// Snapshots are change numbers, and the past is what a number needs to mean something. Retention
+// lets go of what no kept number needs, so that nothing grows without bound.
+
+/// A named change number.
+package struct SnapshotRow: Hashable, Sendable {
+    package var name: String
+    package var number: ChangeNumber
+    package var created: Timestamp
+    package var actor: String
+    package var reason: String?
+}
+
+/// What a memory was at a change number.
+package struct MemoryPast: Hashable, Sendable {
+    package var name: Name
+    package var isTrashed: Bool
+    package var attributes: [String: String]
+    package var revision: RevisionNumber
+}
+
+extension CatalogReader {
+    package func snapshots() throws(SQLError) -> [SnapshotRow] {
+        try statement("SELECT name, seq, created, actor, reason FROM snapshot ORDER BY seq, name")
+            .all { row throws(SQLError) in
+                SnapshotRow(
+                    name: row.text(0),
+                    number: ChangeNumber(row.integer(1)),
+                    created: Timestamp(nanoseconds: row.integer(2)),
+                    actor: row.text(3),
+                    reason: row.optionalText(4)
+                )
+            }
+    }
+
+    package func snapshot(_ name: String) throws(SQLError) -> SnapshotRow? {
+        try snapshots().first { Array($0.name.utf8) == Array(name.utf8) }
+    }
+
+    /// Memories that changed after `number`, by row id above `cursor`.
+    package func memoriesChanged(
+        after number: ChangeNumber,
+        cursor: Int64,
+        limit: Int
+    ) throws(SQLError) -> [Int64] {
+        try statement(
+            """
+            SELECT DISTINCT memory FROM change
+            WHERE seq > ? AND memory IS NOT NULL AND memory > ? ORDER BY memory LIMIT ?
+            """
+        ).all(.integer(number.rawValue), .integer(cursor), .integer(Int64(limit))) {
+            row throws(SQLError) in row.integer(0)
+        }
+    }
+
+    /// What a memory was just after change `number`; nil where it was not born yet.
+    package func past(
+        of memory: MemoryRow,
+        at number: ChangeNumber
+    ) throws(SQLError) -> MemoryPast? {
+        let at = SQLValue.integer(number.rawValue)
+        let row = SQLValue.integer(memory.row)
+        guard
+            let revision = try statement(
+                """
+                SELECT number FROM revision WHERE memory = ? AND since <= ? AND beside = 0
+                ORDER BY since DESC LIMIT 1
+                """
+            ).first(row, at, read: { row throws(SQLError) in row.integer(0) })
+        else { return nil }
+        var name = memory.name
+        var trashed = memory.trashed
+        if memory.since > number {
+            let past = try statement(
+                """
+                SELECT name, trashed FROM memory_past
+                WHERE memory = ? AND since <= ? AND until > ?
+                """
+            ).first(row, at, at) { row throws(SQLError) in
+                (Name(unchecked: row.bytes(0)), row.optionalInteger(1).map { ChangeNumber($0) })
+            }
+            guard let past else { return nil }
+            (name, trashed) = past
+        }
+        var attributes: [String: String] = [:]
+        for (key, value) in try statement(
+            """
+            SELECT key, value FROM attribute WHERE memory = ?1 AND since <= ?2
+            UNION ALL
+            SELECT key, value FROM attribute_past
+            WHERE memory = ?1 AND since <= ?2 AND until > ?2
+            """
+        ).all(row, at, read: { row throws(SQLError) in (row.text(0), row.text(1)) }) {
+            attributes[key] = value
+        }
+        return MemoryPast(
+            name: name,
+            isTrashed: trashed != nil,
+            attributes: attributes,
+            revision: RevisionNumber(Int(revision))
+        )
+    }
+}
+
+/// What one round of retention let go.
+package struct RetentionOutcome: Hashable, Sendable {
+    package var pastRows = 0
+    package var revisions = 0
+    package var changes = 0
+    /// Whether there may be more to do.
+    package var isPartial = false
+}
+
+extension CatalogTransaction {
+    /// Takes a snapshot of everything up to now.
+    ///
+    /// Throws `nameTaken`.
+    package func takeSnapshot(_ name: String) throws -> SnapshotRow {
+        if try reader.snapshot(name) != nil {
+            throw LociError(
+                .nameTaken,
+                subject: name,
+                message: "A snapshot named \"\(name)\" exists",
+                remedy: "Choose another name"
+            )
+        }
+        let number = try record(
+            .snapshot,
+            detail: JSON.object([.init("name", .string(name))]).text()
+        )
+        try run(
+            "INSERT INTO snapshot(name, seq, created, actor, reason) VALUES (?, ?, ?, ?, ?)",
+            .text(name),
+            .integer(number.rawValue),
+            .integer(now.nanoseconds),
+            .text(origin.actor),
+            SQLValue(origin.reason)
+        )
+        return SnapshotRow(
+            name: name,
+            number: number,
+            created: now,
+            actor: origin.actor,
+            reason: origin.reason
+        )
+    }
+
+    package func deleteSnapshot(_ name: String) throws(SQLError) {
+        try run("DELETE FROM snapshot WHERE name = ?", .text(name))
+    }
+
+    /// Lets go of what neither the time since `horizon` nor any snapshot needs: rows of the past,
+    /// superseded revisions (their blobs become collectable), and nodes that nobody has open.
+    ///
+    /// At most `limit` rows of each kind, so that the lock is held for a moment only.
+    package func applyRetention(horizon: Timestamp, limit: Int) throws -> RetentionOutcome {
+        let bound = try reader.change(at: horizon)
+        let oldest = try reader.snapshots().first?.number
+        let floor = min(bound, oldest ?? bound)
+        var outcome = RetentionOutcome()
+        let most = Int64(limit)
+        func drop(_ sql: StaticString) throws(SQLError) -> Int {
+            try run(sql, .integer(floor.rawValue), .integer(most))
+            return reader.connection.changedRows
+        }
+        let past = [
+            try drop(
+                """
+                DELETE FROM entry_past WHERE rowid IN
+                    (SELECT rowid FROM entry_past WHERE until <= ? LIMIT ?)
+                """
+            ),
+            try drop(
+                """
+                DELETE FROM attribute_past WHERE rowid IN
+                    (SELECT rowid FROM attribute_past WHERE until <= ? LIMIT ?)
+                """
+            ),
+            try drop(
+                """
+                DELETE FROM memory_past WHERE rowid IN
+                    (SELECT rowid FROM memory_past WHERE until <= ? LIMIT ?)
+                """
+            ),
+        ]
+        outcome.pastRows = past.reduce(0, +)
+        outcome.revisions = try expireRevisions(bound: bound, limit: limit)
+        // The newest row stays, since numbers go on from it; so do those that explain a revision.
+        outcome.changes = try drop(
+            """
+            DELETE FROM change WHERE seq IN
+                (SELECT seq FROM change c WHERE seq <= ?1 AND seq < (SELECT max(seq) FROM change)
+                 AND NOT EXISTS (SELECT 1 FROM revision r
+                                 WHERE r.memory = c.memory AND r.since = c.seq) LIMIT ?2)
+            """
+        )
+        outcome.isPartial =
+            past.contains(limit) || outcome.revisions == limit || outcome.changes == limit
+        return outcome
+    }
+
+    /// Superseded revisions: ended before `bound`, and current at no snapshot.
+    private func expireRevisions(bound: ChangeNumber, limit: Int) throws(SQLError) -> Int {
+        let expired = try reader.statement(
+            """
+            SELECT r.memory, r.number, r.blob_key FROM revision r JOIN memory m ON m.id = r.memory
+            WHERE r.number <> m.revision AND r.since <= ?1
+              AND (r.beside = 1 OR EXISTS
+                   (SELECT 1 FROM revision s WHERE s.memory = r.memory AND s.beside = 0
+                    AND s.since > r.since AND s.since <= ?1))
+              AND NOT EXISTS (SELECT 1 FROM snapshot p WHERE p.seq >= r.since AND NOT EXISTS
+                   (SELECT 1 FROM revision s WHERE s.memory = r.memory AND s.beside = 0
+                    AND s.since > r.since AND s.since <= p.seq))
+              AND NOT EXISTS (SELECT 1 FROM node n WHERE n.memory = r.memory
+                    AND n.revision = r.number)
+            LIMIT ?2
+            """
+        ).all(.integer(bound.rawValue), .integer(Int64(limit))) { row throws(SQLError) in
+            (row.integer(0), row.integer(1), row.text(2))
+        }
+        for (memory, number, key) in expired {
+            try run(
+                "DELETE FROM revision WHERE memory = ? AND number = ?",
+                .integer(memory),
+                .integer(number)
+            )
+            try collect(key, notBefore: now, reason: .expired)
+        }
+        return expired.count
+    }
+
+    /// Deletes nodes without a name that only a mount could have open.
+    ///
+    /// The caller has made sure that no mount lives.
+    package func deletePinnedNodes() throws(SQLError) {
+        try run("DELETE FROM node WHERE revision IS NOT NULL")
+    }
+}

@@ -1,0 +1,22 @@
+import Model
+import SQL
+
+extension CatalogTransaction {
+    /// Runs `body` so that what it wrote is taken back where it throws, and nothing else: one
+    /// memory of a batch can fail without the others.
+    package func savepoint<R>(_ body: () throws -> R) throws -> R {
+        try run("SAVEPOINT one")
+        let mark = logMark
+        do {
+            let result = try body()
+            try run("RELEASE one")
+            return result
+        } catch {
+            try run("ROLLBACK TO one")
+            try run("RELEASE one")
+            logMark = mark
+            reader.forgetLayouts()
+            throw error
+        }
+    }
+}

@@ -1,0 +1,196 @@
+package import Model
+package import SQL
+
+/// One write transaction on a catalog, under the tenant's writer lock.
+///
+/// Every change of a memory writes its row in `change` here, in the same transaction, and every row
+/// that it makes or ends carries that row's number: a snapshot is a number, cache invalidation a
+/// difference of entry rows.
+///
+/// Not `Sendable`; lives only inside `Catalog.write`.
+package final class CatalogTransaction {
+    /// Reads on the same connection: sees what this transaction wrote.
+    package let reader: CatalogReader
+    /// Whom the changes that follow are ascribed to.
+    ///
+    /// A mount sets it for each request.
+    package var origin: Origin
+    /// Who watches the log skips rows of its own session.
+    package let session: String
+    /// The time of every row that this transaction writes.
+    package let now: Timestamp
+
+    private var lastChange: Int64
+    /// Where the log stands, for a savepoint that is taken back.
+    var logMark: Int64 {
+        get { lastChange }
+        set { lastChange = newValue }
+    }
+    private var nextNode: UInt64
+    private let firstFreeNode: UInt64
+    /// Directories whose entries changed: their times are written once, at the end.
+    private var touchedDirectories: Set<NodeNumber> = []
+    private(set) var changedLayouts = false
+
+    init(
+        _ reader: CatalogReader,
+        origin: Origin,
+        session: String,
+        now: Timestamp
+    ) throws {
+        self.reader = reader
+        self.origin = origin
+        self.session = session
+        self.now = now
+        lastChange = try reader.lastChange().rawValue
+        firstFreeNode = UInt64(try reader.setting(Setting.nextNode) ?? Int64(Catalog.firstNode))
+        nextNode = firstFreeNode
+    }
+
+    /// Writes what was gathered, before the commit.
+    func finish() throws(SQLError) {
+        for directory in touchedDirectories {
+            try reader.statement(
+                """
+                UPDATE node SET mtime = ?, ctime = ?
+                WHERE number = ? AND mode & 61440 = 16384
+                """
+            ).run(
+                .integer(now.nanoseconds),
+                .integer(now.nanoseconds),
+                .integer(Int64(directory.rawValue))
+            )
+        }
+        if nextNode != firstFreeNode {
+            try setSetting(Setting.nextNode, .integer(Int64(nextNode)))
+        }
+    }
+
+    func run(_ sql: StaticString, _ values: SQLValue...) throws(SQLError) {
+        let statement = try reader.statement(sql)
+        defer { statement.reset() }
+        try statement.bind(values)
+        while try statement.step() {}
+    }
+
+    package func setSetting(_ key: String, _ value: SQLValue) throws(SQLError) {
+        try run(
+            """
+            INSERT INTO setting(key, value) VALUES (?, ?)
+            ON CONFLICT(key) DO UPDATE SET value = excluded.value
+            """,
+            .text(key),
+            value
+        )
+    }
+
+    package func removeSetting(_ key: String) throws(SQLError) {
+        try run("DELETE FROM setting WHERE key = ?", .text(key))
+    }
+
+    // MARK: The log
+
+    /// The number of the newest change, of this transaction or before it.
+    package var newestChange: ChangeNumber { ChangeNumber(lastChange) }
+
+    /// Writes a row of the change log and gives its number, which the rows it explains carry.
+    @discardableResult
+    package func record(
+        _ operation: Operation,
+        memory: Int64? = nil,
+        directory: NodeNumber? = nil,
+        detail: String? = nil
+    ) throws(SQLError) -> ChangeNumber {
+        lastChange += 1
+        try run(
+            """
+            INSERT INTO change(seq, time, session, actor, uid, pid, process, reason, op, memory,
+                               directory, detail)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            .integer(lastChange),
+            .integer(now.nanoseconds),
+            .text(session),
+            .text(origin.actor),
+            .integer(Int64(origin.uid)),
+            SQLValue(origin.pid.map(Int64.init)),
+            SQLValue(origin.process),
+            SQLValue(origin.reason),
+            .text(operation.rawValue),
+            SQLValue(memory),
+            SQLValue(directory.map { Int64($0.rawValue) }),
+            SQLValue(detail)
+        )
+        return ChangeNumber(lastChange)
+    }
+
+    // MARK: Nodes
+
+    /// A node number that was never used and never will be again.
+    package func newNodeNumber() -> NodeNumber {
+        defer { nextNode += 1 }
+        return NodeNumber(nextNode)
+    }
+
+    /// Numbers for nodes that a mount makes before it writes them.
+    package func reserveNodeNumbers(_ count: Int) -> Range<UInt64> {
+        let first = nextNode
+        nextNode += UInt64(count)
+        return first..<nextNode
+    }
+
+    package func insert(_ node: Node) throws(SQLError) {
+        try run(
+            """
+            INSERT INTO node(number, kind, memory, revision, size, mode, uid, gid, mtime, ctime)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            .integer(Int64(node.number.rawValue)),
+            .integer(node.kind.rawValue),
+            SQLValue(node.memory),
+            SQLValue(node.pinned.map { Int64($0.rawValue) }),
+            .integer(node.size),
+            .integer(Int64(node.mode)),
+            .integer(Int64(node.uid)),
+            .integer(Int64(node.gid)),
+            .integer(node.mtime),
+            .integer(node.ctime)
+        )
+    }
+
+    /// Writes a node's owner, permissions, size and times.
+    package func update(_ node: Node) throws(SQLError) {
+        try run(
+            """
+            UPDATE node SET memory = ?, revision = ?, size = ?, mode = ?, uid = ?, gid = ?,
+                            mtime = ?, ctime = ?
+            WHERE number = ?
+            """,
+            SQLValue(node.memory),
+            SQLValue(node.pinned.map { Int64($0.rawValue) }),
+            .integer(node.size),
+            .integer(Int64(node.mode)),
+            .integer(Int64(node.uid)),
+            .integer(Int64(node.gid)),
+            .integer(node.mtime),
+            .integer(node.ctime),
+            .integer(Int64(node.number.rawValue))
+        )
+    }
+
+    package func deleteNode(_ number: NodeNumber) throws(SQLError) {
+        try run("DELETE FROM node WHERE number = ?", .integer(Int64(number.rawValue)))
+    }
+
+    /// Notes that the entries of `directory` changed, for its times.
+    func touch(_ directory: NodeNumber) {
+        touchedDirectories.insert(directory)
+    }
+
+    func layoutsChanged() throws(SQLError) {
+        changedLayouts = true
+        let version = try reader.setting(Setting.layoutVersion) ?? 0
+        try setSetting(Setting.layoutVersion, .integer(version + 1))
+        reader.forgetLayouts()
+    }
+}
