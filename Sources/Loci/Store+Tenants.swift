@@ -1,0 +1,199 @@
+import Blobs
+import Catalog
+import Linux
+public import Model
+
+// A tenant is made beside the others, under a name that no tenant can have, and renamed when it is
+// whole; deleting goes the other way. Both under the store's lock.
+
+extension Store {
+    /// The tenants, in order.
+    public func tenantIDs() throws(LociError) -> [TenantID] {
+        var found: [TenantID] = []
+        for name in try StoreFiles.names(in: path) {
+            guard let id = try? TenantID(name), StoreFiles.exists(directory(of: id) + "/catalog.db")
+            else { continue }
+            found.append(id)
+        }
+        return found.sorted()
+    }
+
+    /// Opens a tenant.
+    ///
+    /// Throws `unknownTenant` naming the nearest, `notPermitted`, `formatTooNew`.
+    public func tenant(_ id: TenantID) throws(LociError) -> Tenant {
+        let directory = directory(of: id)
+        try requireTenant(id)
+        let session = "\(RunningProcess.current.id)-\(try Self.randomName(6))"
+        let catalog = try owner.act { () throws(LociError) in
+            try Catalog(directory: directory, session: session, clock: environment.clock)
+        }
+        do throws(BlobError) {
+            let blobs = try DirectoryBlobStore(root: directory + "/data")
+            return Tenant(
+                id: id,
+                store: self,
+                catalog: catalog,
+                blobs: environment.wrapBlobs(blobs),
+                directory: directory
+            )
+        } catch {
+            throw LociError(blob: error)
+        }
+    }
+
+    /// Makes a tenant, whose first layout is `scheme`.
+    ///
+    /// Durable when it returns.
+    ///
+    /// Throws `tenantExists`, `notPermitted`.
+    public func createTenant(
+        _ id: TenantID,
+        scheme: Scheme = .folders,
+        origin: Origin
+    ) throws(LociError) -> Tenant {
+        try exclusively { () throws(LociError) in
+            try makeTenant(id, scheme: scheme, origin: origin)
+        }
+        return try tenant(id)
+    }
+
+    /// Gives a tenant another id.
+    ///
+    /// Throws `unknownTenant`, `tenantExists`, `busy` while it is mounted or being moved.
+    public func renameTenant(_ id: TenantID, to new: TenantID) throws(LociError) {
+        try exclusively { () throws(LociError) in
+            try requireTenant(id)
+            try requireAbsent(new)
+            try withoutUsers(id) { () throws(LociError) in
+                try StoreFiles.rename(directory(of: id), to: directory(of: new))
+                try StoreFiles.syncDirectory(path)
+            }
+        }
+    }
+
+    /// Deletes a tenant with all its memories.
+    ///
+    /// It cannot be undone.
+    ///
+    /// Throws `unknownTenant`, `busy` while it is mounted or being moved.
+    public func deleteTenant(_ id: TenantID) throws(LociError) {
+        try exclusively { () throws(LociError) in
+            try requireTenant(id)
+            let grave = "\(path)/\(Self.deletedPrefix)\(try Self.randomName(8))"
+            try withoutUsers(id) { () throws(LociError) in
+                try StoreFiles.rename(directory(of: id), to: grave)
+                try StoreFiles.syncDirectory(path)
+            }
+            try StoreFiles.removeTree(grave)
+        }
+    }
+
+    // MARK: Parts
+
+    func directory(of id: TenantID) -> String { "\(path)/\(id)" }
+
+    private func requireTenant(_ id: TenantID) throws(LociError) {
+        if StoreFiles.exists(directory(of: id) + "/catalog.db") { return }
+        let near = NearMiss.nearest(
+            to: id.rawValue,
+            in: try tenantIDs().map(\.rawValue)
+        )
+        throw LociError(
+            .unknownTenant,
+            subject: id.rawValue,
+            message: "The store \(path) has no tenant '\(id)'.",
+            remedy: near.map { "Did you mean '\($0)'?" }
+                ?? "See which there are with: loci tenant list"
+        )
+    }
+
+    private func requireAbsent(_ id: TenantID) throws(LociError) {
+        guard StoreFiles.exists(directory(of: id)) else { return }
+        throw LociError(
+            .tenantExists,
+            subject: id.rawValue,
+            message: "The store \(path) has a tenant '\(id)' already.",
+            remedy: "Choose another id."
+        )
+    }
+
+    /// Makes the directory of a tenant with all that is in it.
+    func makeTenant(_ id: TenantID, scheme: Scheme, origin: Origin) throws(LociError) {
+        try requireAbsent(id)
+        let making = "\(path)/\(Self.newPrefix)\(id)"
+        try StoreFiles.removeTree(making)
+        try StoreFiles.makeDirectory(making, mode: 0o700)
+        for name in ["data", "staging", "foreign", "lock"] {
+            try StoreFiles.makeDirectory("\(making)/\(name)", mode: 0o700)
+        }
+        for name in ["lock/writer", "lock/mover", "lock/preparer", "wake"] {
+            try StoreFiles.naming("\(making)/\(name)") { () throws(Errno) in
+                _ = try File.open("\(making)/\(name)", [.readWrite, .create], mode: 0o600)
+            }
+        }
+        try Catalog.create(
+            directory: making,
+            session: "init",
+            scheme: scheme,
+            origin: origin,
+            clock: environment.clock
+        )
+        try StoreFiles.syncDirectory(making + "/lock")
+        try StoreFiles.syncDirectory(making)
+        try StoreFiles.rename(making, to: directory(of: id))
+        try StoreFiles.syncDirectory(path)
+    }
+
+    /// Runs `body` under the store's lock, after removing what a crash left of others.
+    private func exclusively(_ body: () throws(LociError) -> Void) throws(LociError) {
+        try owner.act { () throws(LociError) in
+            let lock = try StoreFiles.naming(path + "/.lock") { () throws(Errno) in
+                let lock = try FileLock(path: path + "/.lock", mode: 0o600)
+                try lock.lock()
+                return lock
+            }
+            defer { try? lock.unlock() }
+            for name in try StoreFiles.names(in: path)
+            where name.hasPrefix(Self.newPrefix) || name.hasPrefix(Self.deletedPrefix) {
+                try StoreFiles.removeTree("\(path)/\(name)")
+            }
+            try body()
+        }
+    }
+
+    /// Runs `body` while nobody mounts, moves or prepares the tenant, and no transaction runs.
+    private func withoutUsers(
+        _ id: TenantID,
+        _ body: () throws(LociError) -> Void
+    ) throws(LociError) {
+        let tenant = try tenant(id)
+        if let mount = try tenant.mounts().first {
+            throw LociError(
+                .busy,
+                subject: id.rawValue,
+                message: "The tenant '\(id)' is mounted at \(mount.mountPoint).",
+                remedy: "Unmount it with: loci umount \(mount.mountPoint)"
+            )
+        }
+        var held: [FileLock] = []
+        defer { for lock in held { try? lock.unlock() } }
+        for name in ["mover", "preparer", "writer"] {
+            let file = "\(tenant.directory)/lock/\(name)"
+            let taken: FileLock? = try StoreFiles.naming(file) { () throws(Errno) in
+                let lock = try FileLock(path: file)
+                return try lock.lock(timeout: .seconds(1)) ? lock : nil
+            }
+            guard let taken else {
+                throw LociError(
+                    .busy,
+                    subject: id.rawValue,
+                    message: "Another process works on the tenant '\(id)': it holds \(file).",
+                    remedy: "Wait until it is done, or end it."
+                )
+            }
+            held.append(taken)
+        }
+        try body()
+    }
+}

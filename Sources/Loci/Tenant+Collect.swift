@@ -1,0 +1,166 @@
+import Blobs
+import Catalog
+package import Linux
+public import Model
+package import SQL
+
+/// What a collection removed, or without `delete` would.
+public struct CollectReport: Hashable, Sendable {
+    /// Blobs that nobody needs any more.
+    public var blobs = 0
+    /// Their bytes.
+    public var bytes: Int64 = 0
+    /// Blobs whose grace time is not over.
+    public var waiting = 0
+
+    package init() {}
+}
+
+extension Tenant {
+    /// How long a blob that nobody needs any more stays, for readers that have its key in hand.
+    package static let collectGrace: Duration = .seconds(10)
+
+    /// Removes contents that no revision names any more.
+    ///
+    /// `delete`: false tells what would be removed, and changes nothing.
+    ///
+    /// Throws `lockHeld` with `delete` while somebody else moves or collects.
+    public func collect(
+        delete: Bool,
+        origin: Origin,
+        progress: ProgressFeed? = nil
+    ) async throws(LociError) -> CollectReport {
+        try await work { [self] () throws(LociError) in
+            defer { progress?.finish() }
+            var report = try survey()
+            guard delete else { return report }
+            let total = Int64(report.blobs)
+            report.blobs = 0
+            report.bytes = 0
+            let lock = try takeMoverLock()
+            defer { try? lock.unlock() }
+            while true {
+                let due = try dueKeys(limit: 256)
+                if due.isEmpty { return report }
+                let batch = try collect(due, durability: .full, origin: origin)
+                report.blobs += batch.blobs
+                report.bytes += batch.bytes
+                progress?.report(Int64(report.blobs), of: total)
+            }
+        }
+    }
+
+    /// Takes the mover's lock.
+    ///
+    /// Throws `lockHeld`, naming who has it.
+    package func takeMoverLock() throws(LociError) -> FileLock {
+        let lock = try moverLock()
+        do throws(Errno) {
+            if try lock.tryLock() {
+                try lock.announce()
+                return lock
+            }
+        } catch {
+            throw LociError(errno: error, subject: directory + "/lock/mover")
+        }
+        let holder = try? lock.holder()
+        throw LociError(
+            .lockHeld,
+            subject: id.rawValue,
+            message: "Another process moves the blobs of the tenant '\(id)'"
+                + (holder.map { ": \($0.command), process \($0.process)." } ?? "."),
+            remedy: "Wait until it is done, or pause it with: loci migrate pause"
+        )
+    }
+
+    /// What a collection would remove.
+    private func survey() throws(LociError) -> CollectReport {
+        try read { reader in
+            var report = CollectReport()
+            let keys = try reader.collectable(at: self.clock(), limit: .max)
+            report.waiting = Int(try reader.collectableCount()) - keys.count
+            for key in keys where try !reader.isNamed(blobKey: key) {
+                guard let size = try self.blobs.size(of: try BlobKey(key)) else { continue }
+                report.blobs += 1
+                report.bytes += size
+            }
+            return report
+        }
+    }
+
+    /// What one batch of a collection did.
+    package struct CollectedBatch: Hashable, Sendable {
+        /// Rows of `collectable` that are gone.
+        package var keys = 0
+        package var blobs = 0
+        package var bytes: Int64 = 0
+        /// How long the writer lock was held, in nanoseconds.
+        package var held: Int64 = 0
+    }
+
+    /// Up to `limit` keys whose grace time is over, for `collect(_:)`.
+    ///
+    /// The rows that gave them up survive a power cut from now on. Blocks.
+    package func dueKeys(limit: Int) throws(LociError) -> [String] {
+        let due = try read { reader in try reader.collectable(at: self.clock(), limit: limit) }
+        if !due.isEmpty { try catalog.sync() }
+        return due
+    }
+
+    /// Removes the blobs of keys that `dueKeys` gave, in one transaction.
+    ///
+    /// The caller holds the mover's lock.
+    ///
+    /// Each is looked at again under the writer lock, in the transaction that forgets it: nothing
+    /// can come to need it in between. A crash after the unlink leaves a row whose blob is gone,
+    /// which the next batch forgets. Blocks.
+    package func collect(
+        _ due: some Collection<String>,
+        durability: SQLiteConnection.Durability,
+        origin: Origin
+    ) throws(LociError) -> CollectedBatch {
+        var batch = CollectedBatch()
+        var removed: [BlobKey] = []
+        try catalog.write(durability, origin: origin) { tx in
+            let began = SystemClock.monotonic()
+            for text in due where try tx.reader.isCollectable(blobKey: text) {
+                if try !tx.reader.isNamed(blobKey: text), let key = try? BlobKey(text) {
+                    let reason = try tx.reader.collectReason(ofBlob: text)
+                    try self.probe.before(.collect)
+                    if let size = try self.remove(key, reason, tx.now) {
+                        batch.blobs += 1
+                        batch.bytes += size
+                    }
+                    removed.append(key)
+                }
+                try self.probe.before(.forget)
+                try tx.forgetCollectable(text)
+                batch.keys += 1
+            }
+            batch.held = SystemClock.monotonic() - began
+        }
+        try storing { () throws(BlobError) in
+            try blobs.removeEmptyDirectories(above: removed)
+        }
+        return batch
+    }
+
+    /// Removes a blob, and what a crash left half written beside it.
+    ///
+    /// Returns its size; nil where it was gone already.
+    private func remove(
+        _ key: BlobKey,
+        _ reason: CollectReason?,
+        _ now: Timestamp
+    ) throws(LociError) -> Int64? {
+        try storing { () throws(BlobError) in
+            let size = try blobs.size(of: key)
+            try blobs.remove(key)
+            if reason == .placing || reason == .moving {
+                let before = now - Self.placingGrace
+                try blobs.removePartials(besides: key, before: before.nanoseconds)
+            }
+            return size
+        }
+    }
+}
