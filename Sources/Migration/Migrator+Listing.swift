@@ -1,0 +1,309 @@
+import Catalog
+import Linux
+public import Loci
+import SQL
+
+// Each of these is one commit. What may be done is asked inside the transaction that does it.
+
+extension Migrator {
+    /// Lists the new layout: what a plain walk of the tenant shows from now on.
+    ///
+    /// Need not wait for blobs.
+    ///
+    /// Throws `wrongState` while the layout is being prepared, or where it is listed already.
+    public func cutover(
+        oldPaths: OldPaths = .rw,
+        origin: Origin = .thisProcess
+    ) throws(LociError) {
+        try tuning.before(.list)
+        try tenant.catalog.write(.full, origin: origin) { transaction in
+            let run = try Self.cutoverAllowed(MigrationFacts(transaction.reader))
+            try transaction.list(
+                run.new,
+                operation: .layoutListed,
+                oldRefusesDeletes: oldPaths == .nodelete
+            )
+            try transaction.stamp(run.id, .listed)
+        }
+    }
+
+    /// Lists the old layout again.
+    ///
+    /// The new one stays live.
+    ///
+    /// Throws `wrongState` where the new one is not listed or the old one has ended.
+    public func revert(origin: Origin = .thisProcess) throws(LociError) {
+        try tuning.before(.list)
+        try tenant.catalog.write(.full, origin: origin) { transaction in
+            let old = try Self.revertAllowed(MigrationFacts(transaction.reader))
+            try transaction.list(old, operation: .revert)
+        }
+    }
+
+    /// Gives the new layout up, at any point at which it is not listed: its paths end, and blobs go
+    /// back to where the listed layout wants them.
+    ///
+    /// Throws `wrongState` where it is listed (`revert` first) or has ended.
+    public func abort(origin: Origin = .thisProcess) throws(LociError) {
+        try tuning.before(.end)
+        try tenant.catalog.write(.full, origin: origin) { transaction in
+            let (id, new) = try Self.abortAllowed(MigrationFacts(transaction.reader))
+            try Self.end(new, .abort, detail: nil, transaction)
+            try transaction.stamp(id, .ended(outcome: MigrationRun.Outcome.aborted.rawValue))
+        }
+    }
+
+    /// Ends a layout that is not listed: without a number the newest migration's old one.
+    ///
+    /// `force`: ends it though its paths were used within `quietPeriod`; recorded.
+    /// Throws `oldPathsInUse` naming who used them, `wrongState`, `notFound`.
+    public func retire(
+        _ number: LayoutNumber? = nil,
+        force: Bool = false,
+        quietPeriod: Duration = Self.quietPeriod,
+        origin: Origin = .thisProcess
+    ) throws(LociError) {
+        let mounts = try tenant.mounts()
+        try tuning.before(.end)
+        try tenant.catalog.write(.full, origin: origin) { transaction in
+            let reader = transaction.reader
+            let layout = try Self.retireAllowed(MigrationFacts(reader), number)
+            let uses = try reader.oldPathUses(
+                of: layout.number,
+                since: transaction.now - quietPeriod,
+                limit: Self.usesNamed
+            )
+            let pinned = mounts.filter { $0.pins(layout.number) }
+            if !force { try Self.refuse(uses, pinned, layout, quietPeriod) }
+            let isForced = !uses.isEmpty || !pinned.isEmpty
+            let detail = JSON.object([
+                .init("layout", .integer(Int64(layout.number.rawValue))),
+                .init("scheme", .string(layout.scheme.text)),
+                .init("forced", .bool(isForced)),
+                .init("users", .array(uses.map { .string($0.sentence) })),
+            ])
+            try Self.end(layout, .layoutRetired, detail: detail.text(), transaction)
+            try transaction.endMigrations(
+                from: layout.number,
+                outcome: isForced
+                    ? MigrationRun.Outcome.retiredByForce.rawValue
+                    : MigrationRun.Outcome.retired.rawValue
+            )
+        }
+    }
+
+    /// Uses of old paths keep a layout from being retired for so long.
+    public static var quietPeriod: Duration { .seconds(86_400) }
+
+    /// How many users a refusal names.
+    private static let usesNamed = 16
+
+    /// Something that may be asked before it is done.
+    public enum Check: Hashable, Sendable {
+        /// `cutover`.
+        case cutover
+        /// `revert`.
+        case revert
+        /// `abort`.
+        case abort
+        /// `retire`.
+        case retire(LayoutNumber?, quietPeriod: Duration)
+    }
+
+    /// Throws what the step itself would throw; changes nothing.
+    public func check(_ step: Check) throws(LociError) {
+        let mounts = try tenant.mounts()
+        let now = tenant.clock()
+        try tenant.catalog.read { reader in
+            let facts = try MigrationFacts(reader)
+            switch step {
+            case .cutover: _ = try Self.cutoverAllowed(facts)
+            case .revert: _ = try Self.revertAllowed(facts)
+            case .abort: _ = try Self.abortAllowed(facts)
+            case .retire(let number, let quietPeriod):
+                let layout = try Self.retireAllowed(facts, number)
+                let uses = try reader.oldPathUses(
+                    of: layout.number,
+                    since: now - quietPeriod,
+                    limit: Self.usesNamed
+                )
+                let pinned = mounts.filter { $0.pins(layout.number) }
+                try Self.refuse(uses, pinned, layout, quietPeriod)
+            }
+        }
+    }
+
+    private static func end(
+        _ layout: Layout,
+        _ operation: Operation,
+        detail: String?,
+        _ transaction: CatalogTransaction
+    ) throws {
+        if layout.isTarget { try transaction.setTarget(try transaction.reader.layouts().listed) }
+        guard let ending = try transaction.reader.layouts()[layout.number] else { return }
+        try transaction.rescueForeign(ending: ending)
+        try transaction.end(ending, operation: operation, detail: detail)
+    }
+}
+
+// MARK: What is allowed
+
+extension Migrator {
+    private static func cutoverAllowed(
+        _ facts: MigrationFacts
+    ) throws(LociError) -> (id: Int64, new: Layout) {
+        let (run, _, new) = try facts.run()
+        switch new.status {
+        case .building:
+            throw LociError(
+                .wrongState,
+                subject: "layout \(new.number)",
+                message: "\(new.title) is not live yet: it is being prepared.",
+                remedy: "Wait for it with: loci migrate wait live"
+            )
+        case .live where new.isListed:
+            throw LociError(
+                .wrongState,
+                subject: "layout \(new.number)",
+                message: "\(new.title) is listed already.",
+                remedy: "End the old layout with: loci migrate retire, "
+                    + "or go back with: loci migrate revert"
+            )
+        case .live: return (run.id, new)
+        case .retired, .aborted: throw ended(new)
+        }
+    }
+
+    private static func revertAllowed(_ facts: MigrationFacts) throws(LociError) -> Layout {
+        let (_, old, new) = try facts.run()
+        guard new.isListed else {
+            throw LociError(
+                .wrongState,
+                subject: "layout \(new.number)",
+                message: "\(new.title) is not listed: there is nothing to revert.",
+                remedy: "Give it up with: loci migrate abort"
+            )
+        }
+        guard old.isLive else {
+            throw LociError(
+                .wrongState,
+                subject: "layout \(old.number)",
+                message: "\(old.title) has ended.",
+                remedy: "Migrate to it again: loci migrate start '\(old.scheme.text)'"
+            )
+        }
+        return old
+    }
+
+    private static func abortAllowed(
+        _ facts: MigrationFacts
+    ) throws(LociError) -> (id: Int64, new: Layout) {
+        let (run, _, new) = try facts.run()
+        if new.isListed {
+            throw LociError(
+                .wrongState,
+                subject: "layout \(new.number)",
+                message: "\(new.title) is listed.",
+                remedy: "List the old layout first: loci migrate revert"
+            )
+        }
+        guard new.status == .building || new.status == .live else { throw ended(new) }
+        return (run.id, new)
+    }
+
+    private static func retireAllowed(
+        _ facts: MigrationFacts,
+        _ number: LayoutNumber?
+    ) throws(LociError) -> Layout {
+        guard let number else {
+            let (_, old, new) = try facts.run()
+            guard new.isListed else {
+                throw LociError(
+                    .wrongState,
+                    subject: "layout \(old.number)",
+                    message: "\(new.title) is not listed yet.",
+                    remedy: "List it first: loci migrate cutover"
+                )
+            }
+            return try retireAllowed(facts, old.number)
+        }
+        guard let layout = facts.table[number] else {
+            throw LociError(
+                .notFound,
+                subject: "layout \(number)",
+                message: "There is no layout \(number).",
+                remedy: "List them with: loci layout list"
+            )
+        }
+        if layout.isListed {
+            throw LociError(
+                .wrongState,
+                subject: "layout \(number)",
+                message: "\(layout.title) is listed.",
+                remedy: "List another one first: loci migrate cutover, or revert"
+            )
+        }
+        guard layout.isLive else {
+            if layout.state == .building {
+                throw LociError(
+                    .wrongState,
+                    subject: "layout \(number)",
+                    message: "\(layout.title) is being prepared.",
+                    remedy: "Give it up with: loci migrate abort"
+                )
+            }
+            throw ended(layout)
+        }
+        if layout.number == facts.new?.number {
+            throw LociError(
+                .wrongState,
+                subject: "layout \(number)",
+                message: "\(layout.title) is what the newest migration leads to.",
+                remedy: "Give it up with: loci migrate abort"
+            )
+        }
+        return layout
+    }
+
+    private static func ended(_ layout: Layout) -> LociError {
+        LociError(
+            .wrongState,
+            subject: "layout \(layout.number)",
+            message: "\(layout.title) has ended.",
+            remedy: "Begin another migration with: loci migrate start SCHEME"
+        )
+    }
+
+    private static func refuse(
+        _ uses: [OldPathUseRow],
+        _ pinned: [MountInfo],
+        _ layout: Layout,
+        _ quiet: Duration
+    ) throws(LociError) {
+        guard !uses.isEmpty || !pinned.isEmpty else { return }
+        let names =
+            uses.map(\.sentence)
+            + pinned.map { "the mount at \($0.mountPoint), process \($0.pid), is pinned to it" }
+        throw LociError(
+            .oldPathsInUse,
+            subject: "layout \(layout.number)",
+            message: "\(layout.title) was used within \(LociDuration.text(quiet)): "
+                + names.joined(separator: "; ") + ".",
+            remedy: "Move these users to the new paths, or end it all the same with --force."
+        )
+    }
+}
+
+extension OldPathUseRow {
+    /// Who, where and how often, for a refusal.
+    var sentence: String {
+        "\(process) (process \(pid), user \(uid)) at '\(prefix)' \(count) times, last \(last)"
+    }
+}
+
+extension MountInfo {
+    /// Whether it was mounted with `-o layout=N`.
+    fileprivate func pins(_ number: LayoutNumber) -> Bool {
+        options.split(separator: ",").contains { $0 == "layout=\(number)" }
+    }
+}

@@ -1,0 +1,222 @@
+import Catalog
+import Linux
+public import Loci
+import SQL
+
+extension Migrator {
+    /// How far the newest migration is.
+    ///
+    /// One state of the catalog; cheap enough for every second.
+    ///
+    /// Complexity: counts what is misplaced.
+    public func status() throws(LociError) -> MigrationStatus {
+        let worker = try holder(of: try tenant.moverLock())
+        let preparer = try holder(of: try tenant.preparerLock())
+        let (id, now) = (tenant.id, tenant.clock())
+        return try tenant.catalog.read { reader in
+            let facts = try MigrationFacts(reader)
+            let control = try MigrationControl(reader)
+            let misplaced = try reader.misplacedCount(target: facts.table.target.number)
+            let rate = worker == nil ? nil : try MoverRate(reader)?.current(at: now)
+            return MigrationStatus(
+                tenant: id,
+                state: Self.state(facts, misplaced),
+                run: try Self.run(facts),
+                listed: facts.table.listed.number,
+                target: facts.table.target.number,
+                live: facts.table.liveLayouts.map(\.number),
+                oldPaths: facts.table.all.contains { $0.isLive && $0.refusesDeletes }
+                    ? .nodelete : .rw,
+                revisions: try reader.revisionCount(),
+                misplaced: misplaced,
+                collectable: try reader.collectableCount(),
+                errors: try Self.errorCount(facts, reader),
+                skipped: facts.newest?.skipped ?? 0,
+                rate: rate,
+                eta: Self.eta(misplaced, rate, control),
+                isPaused: control.isPaused,
+                pauseReason: control.reason,
+                throttle: control.rate,
+                worker: worker,
+                preparer: preparer
+            )
+        }
+    }
+
+    /// Errors and skips of the newest run, in pages.
+    public func errors(
+        after cursor: ListCursor? = nil,
+        limit: Int = 1000
+    ) throws(LociError) -> MigrationFailurePage {
+        try tenant.catalog.read { reader in
+            guard let newest = try reader.newestMigration() else {
+                return MigrationFailurePage(failures: [], next: nil)
+            }
+            let rows = try reader.migrationErrors(
+                of: newest.id,
+                after: cursor?.row ?? 0,
+                limit: limit
+            )
+            let next = rows.count == limit ? rows.last.map { ListCursor(row: $0.memory) } : nil
+            return MigrationFailurePage(failures: rows.map(MigrationFailure.init), next: next)
+        }
+    }
+
+    /// All runs, newest first.
+    public func history(limit: Int = 1000) throws(LociError) -> [MigrationRun] {
+        try tenant.catalog.read { reader in
+            let table = try reader.layouts()
+            return try reader.migrations(before: .max, limit: limit).compactMap { row in
+                guard let old = table[row.from], let new = table[row.to] else { return nil }
+                return try MigrationRun(row, old, new)
+            }
+        }
+    }
+
+    /// Who used names that only unlisted layouts have, the latest first.
+    public func who(
+        since: Timestamp = Timestamp(nanoseconds: .min),
+        limit: Int = 1000
+    ) throws(LociError) -> [OldPathUse] {
+        try tenant.catalog.read { reader in
+            try reader.oldPathUses(of: nil, since: since, limit: limit).map {
+                OldPathUse(
+                    layout: $0.layout,
+                    prefix: $0.prefix,
+                    user: $0.uid,
+                    process: $0.process,
+                    pid: $0.pid,
+                    count: $0.count,
+                    first: $0.first,
+                    last: $0.last
+                )
+            }
+        }
+    }
+
+    private func holder(of lock: FileLock) throws(LociError) -> MigrationStatus.Worker? {
+        do throws(Errno) {
+            if let holder = try lock.holder() {
+                return MigrationStatus.Worker(process: holder.process, command: holder.command)
+            }
+            // Held, but its holder had no time yet to say who it is.
+            return try lock.isHeldElsewhere()
+                ? MigrationStatus.Worker(process: 0, command: "unknown") : nil
+        } catch {
+            throw LociError(errno: error, subject: tenant.directory + "/lock")
+        }
+    }
+
+    private static func state(_ facts: MigrationFacts, _ misplaced: Int64) -> MigrationState {
+        guard let new = facts.new else { return .none }
+        return MigrationState(
+            MigrationState.Facts(
+                newLayout: new.status,
+                newIsListed: new.isListed,
+                oldIsLive: facts.old?.isLive ?? false,
+                misplaced: Int(misplaced)
+            )
+        )
+    }
+
+    private static func run(_ facts: MigrationFacts) throws -> MigrationRun? {
+        guard let row = facts.newest, let old = facts.old, let new = facts.new else { return nil }
+        return try MigrationRun(row, old, new)
+    }
+
+    private static func errorCount(
+        _ facts: MigrationFacts,
+        _ reader: CatalogReader
+    ) throws -> Int64 {
+        guard let newest = facts.newest else { return 0 }
+        var count: Int64 = 0
+        for step in [MigrationErrorStep.map, .place, .verify] {
+            count += try reader.migrationErrorCount(of: newest.id, step: step)
+        }
+        return count
+    }
+
+    private static func eta(
+        _ misplaced: Int64,
+        _ rate: Double?,
+        _ control: MigrationControl
+    ) -> Duration? {
+        guard misplaced > 0 else { return .zero }
+        guard let rate, rate > 0, !control.isPaused else { return nil }
+        return .seconds(Double(misplaced) / rate)
+    }
+}
+
+extension MigrationRun {
+    init(_ row: MigrationRow, _ old: Layout, _ new: Layout) throws(LociError) {
+        self.init(
+            id: row.id,
+            from: row.from,
+            fromScheme: old.scheme,
+            to: row.to,
+            toScheme: new.scheme,
+            actor: row.actor,
+            reason: row.reason,
+            mapper: row.mapper,
+            options: try MigrationOptions(recorded: row.options),
+            snapshot: row.snapshot,
+            started: row.started,
+            live: row.liveAt,
+            listed: row.listedAt,
+            ended: row.endedAt,
+            outcome: row.outcome.flatMap(Outcome.init),
+            total: row.total,
+            prepared: row.prepared,
+            moved: row.moved,
+            movedBytes: row.movedBytes,
+            inPlace: row.inPlace,
+            skipped: row.skipped
+        )
+    }
+}
+
+extension MigrationFailure {
+    init(_ row: MigrationErrorRow) {
+        self.init(
+            memory: row.id,
+            name: row.name,
+            step: Step(rawValue: row.step.rawValue) ?? .map,
+            reason: row.reason,
+            attempts: row.attempts,
+            time: row.time
+        )
+    }
+}
+
+/// How fast the worker moves, as it tells others: a row that it writes with its counts.
+struct MoverRate: Hashable {
+    var perSecond: Double
+    var measured: Timestamp
+
+    /// A measurement says nothing of now when it is older.
+    static let fresh: Duration = .seconds(5)
+
+    /// The key of its row.
+    static let setting = "mover_rate"
+
+    init(perSecond: Double, measured: Timestamp) {
+        self.perSecond = perSecond
+        self.measured = measured
+    }
+
+    init?(_ reader: CatalogReader) throws {
+        guard let text = try reader.settingText(Self.setting) else { return nil }
+        let parts = text.split(separator: " ")
+        guard parts.count == 2, let rate = Double(parts[0]), let time = Int64(parts[1]) else {
+            return nil
+        }
+        perSecond = rate
+        measured = Timestamp(nanoseconds: time)
+    }
+
+    var text: String { "\(perSecond) \(measured.nanoseconds)" }
+
+    func current(at now: Timestamp) -> Double? {
+        now - measured < Self.fresh ? perSecond : nil
+    }
+}

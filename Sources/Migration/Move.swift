@@ -1,0 +1,164 @@
+import Blobs
+import Catalog
+import Loci
+import SQL
+
+/// One blob and where it is to stand.
+struct Move {
+    struct ID: Hashable {
+        let memory: Int64
+        let revision: RevisionNumber
+    }
+
+    let memory: Int64
+    let revision: RevisionNumber
+    let old: BlobKey
+    /// The first key of the target's that is nobody else's, once it is accounted for.
+    private(set) var new: BlobKey
+    /// The old key as the row has it.
+    let oldText: String
+    /// How many keys were passed over.
+    private(set) var attempt = 0
+    /// What the new key is rendered from.
+    let fields: MemoryFields
+    let name: Name
+    let size: Int64
+    let hash: ContentHash
+
+    init(
+        _ misplaced: MisplacedRevision,
+        _ fields: MemoryFields,
+        to key: BlobKey
+    ) throws(LociError) {
+        memory = misplaced.memory.row
+        revision = misplaced.revision.number
+        oldText = misplaced.revision.blobKey
+        do throws(BlobError) {
+            old = try BlobKey(oldText)
+        } catch {
+            throw LociError(blob: error)
+        }
+        new = key
+        self.fields = fields
+        name = misplaced.memory.name
+        size = misplaced.revision.size
+        hash = misplaced.revision.hash
+    }
+
+    var id: ID { ID(memory: memory, revision: revision) }
+
+    /// Takes the next key, since this one is somebody else's.
+    mutating func passOver(_ tenant: Tenant, _ layout: Layout) throws(LociError) {
+        attempt += 1
+        new = try tenant.blobKey(
+            for: fields,
+            name: name,
+            revision: revision,
+            layout: layout,
+            attempt: attempt
+        )
+    }
+
+    /// Whether the target's path is the one that the blob has already.
+    var isInPlace: Bool { old == new }
+}
+
+/// Blobs that move together.
+struct MoveBatch {
+    var moves: [Move]
+    let target: Layout
+    /// The newest change when the keys were made.
+    let asOf: ChangeNumber
+    /// The run whose options say how closely to look.
+    let verifying: MigrationRow?
+}
+
+/// What a transaction moved.
+struct MoveCounts {
+    var moved = 0
+    var inPlace = 0
+    var bytes: Int64 = 0
+
+    mutating func add(_ move: Move) {
+        if move.isInPlace {
+            inPlace += 1
+        } else {
+            moved += 1
+            bytes += move.size
+        }
+    }
+}
+
+/// Where the search for misplaced blobs goes on.
+///
+/// It saves work; truth is in the query: a pass that found something is followed by another from
+/// the start.
+struct MoveCursor {
+    private var isCurrentOnly = true
+    private var after: Int64 = 0
+    private var target: LayoutNumber?
+
+    /// Begins anew where the target is another one.
+    mutating func follow(_ target: LayoutNumber) {
+        if self.target != target { restart() }
+        self.target = target
+    }
+
+    mutating func restart() {
+        isCurrentOnly = true
+        after = 0
+    }
+
+    /// The next revisions, current ones of memories outside the trash first; nil where a whole pass
+    /// from here found nothing.
+    mutating func next(
+        _ reader: CatalogReader,
+        limit: Int
+    ) throws -> [MisplacedRevision]? {
+        guard let target else { return nil }
+        // At most: the rest of the current ones, the rest of the others, and both again.
+        for _ in 0..<4 {
+            let page = try reader.misplaced(
+                target: target,
+                currentOnly: isCurrentOnly,
+                after: after,
+                limit: limit
+            )
+            if let last = page.last {
+                // A memory may have more revisions than fit the page.
+                after = page.count == limit ? last.memory.row - 1 : last.memory.row
+                return page
+            }
+            isCurrentOnly.toggle()
+            after = 0
+        }
+        return nil
+    }
+}
+
+/// Measures moves a second over about a second.
+struct RateMeter {
+    private var moves = 0
+    private var since: Int64?
+
+    /// Counts moves that ended at `now`.
+    mutating func add(_ count: Int, _ now: Int64) {
+        moves += count
+        if since == nil { since = now }
+    }
+
+    /// The rate since the last time it was asked for, once a second; nil before.
+    mutating func isDue(_ now: Int64) -> Double? {
+        guard let since else {
+            self.since = now
+            return nil
+        }
+        let elapsed = now - since
+        guard elapsed >= 1_000_000_000 else { return nil }
+        defer {
+            moves = 0
+            self.since = now
+        }
+        return Double(moves) / (Double(elapsed) / 1e9)
+    }
+}

@@ -1,0 +1,305 @@
+import Blobs
+import Catalog
+import Linux
+import Loci
+import SQL
+
+/// Moves blobs to where the target layout wants them, a batch at a time, for one thread that holds
+/// the mover's lock.
+///
+/// A blob is durable under its new key before a row says so, and under its old key until nobody can
+/// ask for it:
+///
+/// ```
+/// ① rows     new keys are collectable, as `moving`         a crash after it leaves rows, no blob
+/// ② files    link, then make the links durable             … leaves links that ① accounts for
+/// ③ rows     revision → new key; old key is collectable    … leaves two links, both accounted for
+/// ④ files    after the grace time: unlink the old key      (Mover+Collecting.swift)
+/// ```
+///
+/// Whatever a crash leaves, the same query finds what is left to move.
+final class Mover {
+    let tenant: Tenant
+    let tuning: MigrationTuning
+    let reader: CatalogReader
+    let origin: Origin
+    let batchSize: Int
+    /// Rests between transactions; told how long the last one held the lock.
+    let rest: (Duration) -> Void
+    var sizer: BatchSizer
+    var collectSizer: BatchSizer
+    /// Where clearing goes on, for each ended layout.
+    var cleared: [LayoutNumber: Entry] = [:]
+    private var cursor = MoveCursor()
+    private var meter = RateMeter()
+
+    init(
+        _ tenant: Tenant,
+        tuning: MigrationTuning,
+        batchSize: Int,
+        rest: @escaping (Duration) -> Void
+    ) throws(LociError) {
+        self.tenant = tenant
+        self.tuning = tuning
+        self.rest = rest
+        self.batchSize = max(1, batchSize)
+        let aim = tuning.lockAim.wholeNanoseconds
+        sizer = BatchSizer(aim: aim, limit: max(1, batchSize))
+        collectSizer = BatchSizer(aim: aim, limit: max(1, batchSize))
+        reader = try tenant.catalog.makeReader()
+        origin = Origin(
+            actor: "mover",
+            uid: EffectiveUser.id,
+            pid: RunningProcess.current.id,
+            process: RunningProcess.current.name
+        )
+    }
+
+    /// Runs `body` on one state of the catalog.
+    func read<R>(_ body: (CatalogReader) throws -> R) throws(LociError) -> R {
+        do {
+            return try reader.snapshot { try body(reader) }
+        } catch {
+            throw LociError(catalogError: error, subject: tenant.catalog.path)
+        }
+    }
+
+    /// One short transaction; rests as long as it held the lock.
+    func write<R>(
+        _ body: (CatalogTransaction) throws -> R
+    ) throws(LociError) -> (result: R, held: Int64) {
+        var began: Int64 = 0
+        let result = try tenant.catalog.write(.normal, origin: origin) { transaction in
+            began = SystemClock.monotonic()
+            return try body(transaction)
+        }
+        let held = SystemClock.monotonic() - began
+        rest(.nanoseconds(held))
+        return (result, held)
+    }
+
+    // MARK: A batch
+
+    /// Moves up to `limit` blobs, current revisions first.
+    ///
+    /// Returns how many moved; nil where nothing is misplaced.
+    func moveBatch(limit: Int) throws(LociError) -> Int? {
+        guard var batch = try nextBatch(limit: min(limit, batchSize)) else { return nil }
+        try verify(batch)
+        var linked: Set<Move.ID> = []
+        var leaving = batch.moves.indices.filter { !batch.moves[$0].isInPlace }
+        while !leaving.isEmpty {
+            try account(leaving, of: &batch)
+            leaving.removeAll { batch.moves[$0].isInPlace }
+            leaving = try link(leaving, of: batch, &linked)
+            for index in leaving { try batch.moves[index].passOver(tenant, batch.target) }
+        }
+        try commit(batch, linked: linked)
+        return batch.moves.count
+    }
+
+    /// The next blobs to move, with the keys that the target layout gives them.
+    private func nextBatch(limit: Int) throws(LociError) -> MoveBatch? {
+        let tenant = tenant
+        var cursor = cursor
+        defer { self.cursor = cursor }
+        return try read { reader in
+            let target = try reader.layouts().target
+            cursor.follow(target.number)
+            guard try reader.hasMisplaced(target: target.number) else {
+                cursor.restart()
+                return nil
+            }
+            guard let found = try cursor.next(reader, limit: limit) else { return nil }
+            let fields = try reader.fields(of: found.map(\.memory))
+            let moves = try zip(found, fields).map { one, fields in
+                try Move(
+                    one,
+                    fields,
+                    to: tenant.blobKey(
+                        for: fields,
+                        name: one.memory.name,
+                        revision: one.revision.number,
+                        layout: target
+                    )
+                )
+            }
+            let run = try MigrationFacts(reader)
+            return MoveBatch(
+                moves: moves,
+                target: target,
+                asOf: try reader.lastChange(),
+                verifying: run.new?.number == target.number ? run.newest : nil
+            )
+        }
+    }
+
+    /// With `verify full`: hashes what is about to move.
+    ///
+    /// What differs is listed, and moves all the same: moving changes no byte, and a blob left
+    /// behind would keep the migration from its end.
+    private func verify(_ batch: MoveBatch) throws(LociError) {
+        guard let run = batch.verifying,
+            try MigrationOptions(recorded: run.options).verify == .full
+        else { return }
+        for move in batch.moves {
+            let digest = try naming { () throws(BlobError) in try tenant.blobs.hash(move.old) }
+            guard digest.sha256 != move.hash.bytes || digest.size != move.size else { continue }
+            _ = try write { transaction in
+                try transaction.recordError(
+                    run.id,
+                    memory: move.memory,
+                    step: .verify,
+                    reason: "revision \(move.revision) is not what its SHA-256 says"
+                )
+            }
+        }
+    }
+
+    /// ① The new keys are chosen, and accounted for before any blob stands under them.
+    private func account(_ indices: [Int], of batch: inout MoveBatch) throws(LociError) {
+        try tuning.before(.account)
+        let notBefore = tenant.clock() + tuning.placingTime
+        let (tenant, target) = (tenant, batch.target)
+        try inChunks(indices) { chunk, transaction in
+            for index in chunk {
+                while try !Self.isFree(batch.moves[index], transaction.reader) {
+                    try batch.moves[index].passOver(tenant, target)
+                }
+                let move = batch.moves[index]
+                guard !move.isInPlace else { continue }
+                try transaction.collect(move.new.text, notBefore: notBefore, reason: .moving)
+            }
+        }
+        try tuning.before(.syncAccount)
+        try tenant.catalog.sync()
+    }
+
+    /// Whether a blob may get its new key: no row names it, nobody else is about to.
+    ///
+    /// What this revision left there, by moving away or in a crash, is its own.
+    private static func isFree(_ move: Move, _ reader: CatalogReader) throws(SQLError) -> Bool {
+        if move.isInPlace { return true }
+        if try reader.isNamed(blobKey: move.new.text) { return false }
+        guard try reader.isCollectable(blobKey: move.new.text) else { return true }
+        let reason = try reader.collectReason(ofBlob: move.new.text)
+        return reason == .moving || reason == .moved
+    }
+
+    private enum Linked {
+        case done
+        /// The revision has another key or none by now.
+        case gone
+        /// Other bytes are under the new key.
+        case occupied
+    }
+
+    /// ② Each blob stands under its new key too, durably.
+    ///
+    /// Notes those that do. Returns those that need another key; the rest is gone.
+    private func link(
+        _ indices: [Int],
+        of batch: MoveBatch,
+        _ linked: inout Set<Move.ID>
+    ) throws(LociError) -> [Int] {
+        guard !indices.isEmpty else { return [] }
+        try tuning.before(.link)
+        var keys: [BlobKey] = []
+        var occupied: [Int] = []
+        for index in indices {
+            let move = batch.moves[index]
+            switch try link(move) {
+            case .done:
+                linked.insert(move.id)
+                keys.append(move.new)
+            case .gone: continue
+            case .occupied: occupied.append(index)
+            }
+        }
+        try tuning.before(.syncLinks)
+        try naming { () throws(BlobError) in try tenant.blobs.makeDurable(keys) }
+        return occupied
+    }
+
+    private func link(_ move: Move) throws(LociError) -> Linked {
+        do throws(BlobError) {
+            try tenant.blobs.link(move.old, to: move.new)
+            return .done
+        } catch .notFound {
+            // The row is read again, once: another key, or none, means that there is no more to do.
+            let key = try read {
+                try $0.revision(of: move.memory, move.revision)?.blobKey
+            }
+            guard let key, key.hasSameBytes(as: move.old.text) else { return .gone }
+            throw LociError(
+                .corrupt,
+                subject: move.old.text,
+                message: "The content '\(move.old.text)' is missing.",
+                remedy: "Run: loci fsck. Bring the file back, then: loci migrate resume"
+            )
+        } catch .occupied {
+            return .occupied
+        } catch {
+            throw LociError(blob: error)
+        }
+    }
+
+    /// ③ Rows name the new keys, where they still name the old ones.
+    private func commit(_ batch: MoveBatch, linked: Set<Move.ID>) throws(LociError) {
+        try tuning.before(.commit)
+        let notBefore = tenant.clock() + tuning.graceTime
+        let (asOf, target) = (batch.asOf, batch.target.number)
+        let due = meter.isDue(SystemClock.monotonic())
+        try inChunks(batch.moves) { chunk, transaction in
+            let isStale = try transaction.reader.lastChange() != asOf
+            var counts = MoveCounts()
+            for move in chunk where move.isInPlace || linked.contains(move.id) {
+                // Its fields may have changed since its key was made: then it is placed again.
+                let hasChanged =
+                    isStale
+                    ? try transaction.reader.hasChanged(memory: move.memory, after: asOf) : false
+                let moved = try transaction.moveBlob(
+                    memory: move.memory,
+                    move.revision,
+                    from: move.oldText,
+                    to: move.new.text,
+                    layout: hasChanged ? nil : target,
+                    collectOldAfter: notBefore
+                )
+                if moved { counts.add(move) }
+            }
+            try transaction.countMoves(
+                target: target,
+                moved: counts.moved,
+                bytes: counts.bytes,
+                inPlace: counts.inPlace
+            )
+            if let due {
+                let rate = MoverRate(perSecond: due, measured: transaction.now)
+                try transaction.setSetting(MoverRate.setting, .text(rate.text))
+            }
+        }
+        meter.add(batch.moves.count, SystemClock.monotonic())
+    }
+
+    private func inChunks<Item>(
+        _ items: [Item],
+        _ body: (ArraySlice<Item>, CatalogTransaction) throws -> Void
+    ) throws(LociError) {
+        var rest = items[...]
+        while !rest.isEmpty {
+            let chunk = rest.prefix(sizer.size)
+            rest = rest.dropFirst(chunk.count)
+            let held = try write { try body(chunk, $0) }.held
+            sizer.learn(rows: chunk.count, nanoseconds: held)
+        }
+    }
+
+    func naming<R>(_ body: () throws(BlobError) -> R) throws(LociError) -> R {
+        do throws(BlobError) {
+            return try body()
+        } catch {
+            throw LociError(blob: error)
+        }
+    }
+}
