@@ -1,0 +1,140 @@
+import Catalog
+import Linux
+import Model
+import SQL
+import Synchronization
+
+/// What a mount does besides requests: counts of old paths once a second, requests of commands at
+/// once, and a checkpoint when the WAL has grown because readers stood in its way.
+final class Housekeeping: Sendable {
+    /// All readers end their transactions when the WAL has so many bytes.
+    static let walLimit: Int64 = 64 << 20
+
+    private let fileSystem: LociFileSystem
+    private let staging: Staging
+    private let invalidator: Invalidator
+    private let log: MountLog
+    private let wake: WakeEvent
+    private let asked = Mutex<[RequestRow]>([])
+    private let stopping = Atomic<Bool>(false)
+    private let thread = Mutex<Thread?>(nil)
+    private var catalog: Catalog { fileSystem.catalog }
+
+    init(
+        _ fileSystem: LociFileSystem,
+        _ staging: Staging,
+        _ invalidator: Invalidator,
+        _ log: MountLog
+    ) throws(Errno) {
+        self.fileSystem = fileSystem
+        self.staging = staging
+        self.invalidator = invalidator
+        self.log = log
+        wake = try WakeEvent()
+    }
+
+    func start() throws(Errno) {
+        removeNamelessForeign()
+        let started = try Thread.spawn(name: "loci-house") { self.run() }
+        thread.withLock { $0 = started }
+    }
+
+    func stop() {
+        stopping.store(true, ordering: .releasing)
+        wake.signal()
+        thread.withLock { $0 }?.join()
+        flushUses()
+    }
+
+    /// After each look at the change log, on that thread: sees what commands ask for.
+    func look(_ reader: CatalogReader) {
+        guard let rows = try? reader.requests(to: catalog.session), !rows.isEmpty else { return }
+        if rows.contains(where: { $0.kind == .expectLayout }) { expectLayout(reader) }
+        asked.withLock { $0 = rows }
+        wake.signal()
+    }
+
+    /// Makes the kernel forget which names of the layout that is building are not there.
+    ///
+    /// The thread that sends notifications calls it; the answer follows.
+    private func expectLayout(_ reader: CatalogReader) {
+        fileSystem.expectedLayout.begin()
+        do {
+            let dropper = NameDropper(invalidator)
+            try reader.snapshot { try dropper.expectLayout(reader) }
+        } catch {
+            log.write("a new layout could not be announced: \(error)")
+        }
+    }
+
+    private func run() {
+        while !stopping.load(ordering: .acquiring) {
+            _ = try? wake.wait(timeout: .seconds(1))
+            answer()
+            flushUses()
+            checkpointIfLarge()
+        }
+    }
+
+    private var origin: Origin {
+        Origin(actor: "mount", uid: EffectiveUser.id, pid: RunningProcess.current.id)
+    }
+
+    private func answer() {
+        let rows = asked.withLock { rows in
+            defer { rows = [] }
+            return rows
+        }
+        guard !rows.isEmpty else { return }
+        if rows.contains(where: { $0.kind == .commit }) {
+            let report = staging.commitNow(.command)
+            for failure in report.failures { log.write("not committed: \(failure.error)") }
+        }
+        do {
+            try catalog.write(.normal, origin: origin) { transaction in
+                for row in rows { try transaction.finish(row) }
+            }
+        } catch {
+            log.write("a request could not be answered: \(error)")
+        }
+    }
+
+    private func flushUses() {
+        let uses = fileSystem.uses.take()
+        guard !uses.isEmpty else { return }
+        do {
+            try catalog.write(.normal, origin: origin) { transaction in
+                for use in uses { try transaction.countUse(use) }
+            }
+        } catch {
+            log.write("uses of old paths could not be counted: \(error)")
+        }
+    }
+
+    private func checkpointIfLarge() {
+        guard catalog.walSize >= Self.walLimit else { return }
+        fileSystem.checkpointWaits.isWaiting = true
+        defer { fileSystem.checkpointWaits.isWaiting = false }
+        for _ in 0..<20 {
+            if (try? catalog.checkpoint()) == true { return }
+            SystemClock.sleep(.milliseconds(10))
+        }
+    }
+
+    /// Foreign files that were unlinked while open, in a mount that did not live to remove them.
+    private func removeNamelessForeign() {
+        do {
+            let (nodes, sessions) = try catalog.read {
+                (try $0.namelessForeignNodes(), try $0.sessions())
+            }
+            // Another mount may still have them open.
+            guard !nodes.isEmpty, sessions.count <= 1 else { return }
+            try catalog.write(.normal, origin: origin) { transaction in
+                for node in nodes { try transaction.deleteNode(node) }
+            }
+            for node in nodes { fileSystem.foreignFiles.remove(node) }
+        } catch {
+            log.write("unlinked files could not be removed: \(error)")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import Catalog
+package import FUSE
+package import Linux
+import Model
+import Synchronization
+
+/// Tells the kernel what changed, in the order that no stale answer survives: first the names, each
+/// of which waits for a listing in flight, then the listings, then content.
+///
+/// ```
+///  change log ─▶ names thread ─▶ expire, invalidate names ─▶ drop listings
+///                      └────────▶ pages thread ─▶ drop attributes and pages
+/// ```
+///
+/// Threads of its own: the kernel may wait for a request that a request thread is serving.
+package final class Invalidator: Sendable {
+    let notifier: Notifier
+    let fileSystem: LociFileSystem
+    private let pages: PagesQueue
+
+    package init(_ notifier: Notifier, _ fileSystem: LociFileSystem) throws(Errno) {
+        self.notifier = notifier
+        self.fileSystem = fileSystem
+        pages = try PagesQueue(notifier)
+    }
+
+    package func start() throws(Errno) { try pages.start() }
+
+    package func stop() { pages.stop() }
+
+    // MARK: One name
+
+    /// How a name is dropped.
+    enum Manner {
+        /// Looked up again at the next use.
+        ///
+        /// Whoever works in the directory notices nothing.
+        case expire
+        /// Gone from the cache, also for a lookup that is being answered this moment.
+        case invalidate
+    }
+
+    /// Drops a name of a directory in every view that may know it.
+    func drop(_ name: Name, in directory: NodeNumber, _ manner: Manner, _ table: LayoutTable) {
+        for parent in ids(of: directory, table) {
+            switch manner {
+            case .expire: notifier.expire(name, in: parent)
+            case .invalidate: notifier.invalidate(name, in: parent)
+            }
+        }
+    }
+
+    /// Expires a name in all views but the main one, whose name the kernel knows to be right.
+    func dropElsewhere(_ name: Name, in directory: NodeNumber, _ table: LayoutTable) {
+        let main = View.main.id(of: directory, mainRoot: fileSystem.mainRoot(table))
+        for parent in ids(of: directory, table) where parent != main {
+            notifier.expire(name, in: parent)
+        }
+    }
+
+    /// Drops the listing of `.loci/layouts`.
+    func dropSpecial() {
+        _ = try? notifier.invalidateNode(Place.special(.layouts).id)
+        _ = try? notifier.invalidateNode(Place.special(.meta).id)
+        _ = try? notifier.invalidateNode(Place.special(.foreign).id)
+    }
+
+    /// Drops the listing and the attributes of a directory in every view.
+    func dropListing(_ directory: NodeNumber, _ table: LayoutTable) {
+        for id in ids(of: directory, table) { _ = try? notifier.invalidateNode(id) }
+    }
+
+    /// The ids that a directory has: in the main view, under `layouts/` and under `meta/`.
+    private func ids(of directory: NodeNumber, _ table: LayoutTable) -> [NodeID] {
+        var main = [View.main.id(of: directory, mainRoot: fileSystem.mainRoot(table))]
+        // A root of its own was the mount's root, or may be it yet.
+        if main != [.root], table.all.contains(where: { $0.root == directory }) {
+            main.append(.root)
+        }
+        guard fileSystem.specialViewsUsed.isSet else { return main }
+        let views = table.all.map { Place.view($0.number, directory).id }
+        return main + [Place.meta(directory).id] + views
+    }
+
+    // MARK: Content
+
+    /// Drops a file's attributes and pages, soon: after the names that were dropped before.
+    func dropContent(_ node: NodeNumber) { pages.add(.content(NodeID(node.rawValue))) }
+
+    func dropAttributes(_ node: NodeNumber) { pages.add(.attributes(NodeID(node.rawValue))) }
+
+    /// Drops everything; for a restore in place.
+    func dropAll() { try? notifier.incrementEpoch() }
+}
+
+/// A thread that drops pages, which can take long where many are dirty or mapped.
+///
+/// Who adds waits while too many wait already: what it has not followed yet stays in the change log.
+final class PagesQueue: Sendable {
+    enum Item: Hashable, Sendable {
+        case content(NodeID)
+        case attributes(NodeID)
+    }
+
+    /// A megabyte or two.
+    static let limit = 1 << 16
+
+    private let notifier: Notifier
+    /// In no order: each is of another node, and all names were dropped before.
+    private let items = Mutex<Set<Item>>([])
+    private let wake: WakeEvent
+    private let stopping = Atomic<Bool>(false)
+    private let thread = Mutex<Thread?>(nil)
+
+    init(_ notifier: Notifier) throws(Errno) {
+        self.notifier = notifier
+        wake = try WakeEvent()
+    }
+
+    func start() throws(Errno) {
+        let started = try Thread.spawn(name: "loci-pages") { self.run() }
+        thread.withLock { $0 = started }
+    }
+
+    func stop() {
+        stopping.store(true, ordering: .releasing)
+        wake.signal()
+        thread.withLock { $0 }?.join()
+    }
+
+    func add(_ item: Item) {
+        while !stopping.load(ordering: .acquiring) {
+            let isAdded = items.withLock { items in
+                guard items.count < Self.limit else { return items.contains(item) }
+                items.insert(item)
+                return true
+            }
+            wake.signal()
+            if isAdded { return }
+            SystemClock.sleep(.milliseconds(1))
+        }
+    }
+
+    private func run() {
+        while !stopping.load(ordering: .acquiring) {
+            _ = try? wake.wait(timeout: .seconds(1))
+            let batch = items.withLock { items in
+                defer { items = [] }
+                return items
+            }
+            for item in batch {
+                switch item {
+                case .content(let id): _ = try? notifier.invalidateNode(id)
+                case .attributes(let id): _ = try? notifier.invalidateAttributes(id)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,343 @@
+import Blobs
+package import Catalog
+import Linux
+import Loci
+package import Model
+import Synchronization
+
+// Names of files that are not yet memories.
+
+extension Staging {
+    /// Makes an unborn file.
+    ///
+    /// The caller saw that the catalog has no such name. Where a memory of that name was unlinked
+    /// or renamed away by the same user within two seconds, the file will be its next revision.
+    ///
+    /// Throws `pathDoesNotFit`, `futureDate`, `notUTF8`, `nameTaken`, `notFound` for a directory
+    /// that is gone.
+    package func create(
+        _ name: Name,
+        in directory: NodeNumber,
+        view: Layout,
+        permissions: UInt32,
+        by caller: Caller,
+        _ reader: CatalogReader
+    ) throws(LociError) -> Unborn {
+        let place = try place(name, in: directory, view: view, reader)
+        let attributes = JournalAttributes(
+            permissions: permissions & 0o7777,
+            uid: caller.origin.uid,
+            gid: caller.gid,
+            mtime: tenant.clock().nanoseconds,
+            mtimeIsSet: false
+        )
+        return try make(try drawNumber(), at: place, attributes, by: caller, bytes: nil)
+    }
+
+    /// Makes an unborn file of a given number, with bytes or without.
+    func make(
+        _ node: NodeNumber,
+        at place: StagedPlace,
+        _ attributes: JournalAttributes,
+        by caller: Caller,
+        bytes: (StagedBytes, size: Int64)?
+    ) throws(LociError) -> Unborn {
+        let now = options.now()
+        let made = StagedNode(
+            node,
+            StagedNode.State(
+                standing: .unborn(place, recalls: nil),
+                bytes: bytes?.0,
+                size: bytes?.size ?? 0,
+                attributes: attributes,
+                ctime: tenant.clock().nanoseconds,
+                life: StagedFileLife(isUnborn: true, limits: options.limits),
+                origin: caller.origin
+            )
+        )
+        return try made.io.withLock { () throws(LociError) in
+            let recalls = try names.withLock { names throws(LociError) -> Int64? in
+                guard names.unborn[place.directory]?[place.name] == nil else {
+                    throw .nameTaken(place.name)
+                }
+                add(made, place, &names)
+                return names.recalls.take(
+                    place.name,
+                    in: place.directory,
+                    uid: caller.origin.uid,
+                    at: now
+                )
+            }
+            made.state.withLock { state in
+                state.standing = .unborn(place, recalls: recalls)
+                state.life.handle(.written, at: now)
+            }
+            var records = [JournalRecord.created(node, place, attributes, recalls: recalls)]
+            if let bytes { records.append(.bytes(node, file: bytes.0.number)) }
+            do throws(LociError) {
+                try writeJournal(records)
+            } catch {
+                drop(made, records: [])
+                throw error
+            }
+            expect(now + options.limits.quiet + options.limits.birth)
+            return Unborn(
+                node: node,
+                directory: place.directory,
+                name: place.name,
+                attributes: made.state.withLock { $0.shown }
+            )
+        }
+    }
+
+    /// The unborn file of that name.
+    ///
+    /// At once where there are none at all.
+    package func lookup(_ name: Name, in directory: NodeNumber) -> Unborn? {
+        guard unbornCount.load(ordering: .acquiring) > 0 else { return nil }
+        return names.withLock { names -> Unborn? in
+            guard let node = names.unborn[directory]?[name] else { return nil }
+            return names.nodes[node]?.state.withLock { state in
+                Unborn(node: node, directory: directory, name: name, attributes: state.shown)
+            }
+        }
+    }
+
+    /// The unborn files of a directory above a node, by rising node.
+    package func list(
+        _ directory: NodeNumber,
+        after: NodeNumber = NodeNumber(0)
+    ) -> [Unborn] {
+        guard unbornCount.load(ordering: .acquiring) > 0 else { return [] }
+        let found = names.withLock { names -> [Unborn] in
+            var found: [Unborn] = []
+            for (name, node) in names.unborn[directory] ?? [:] where node > after {
+                guard let staged = names.nodes[node] else { continue }
+                let attributes = staged.state.withLock { $0.shown }
+                found.append(
+                    Unborn(node: node, directory: directory, name: name, attributes: attributes)
+                )
+            }
+            return found
+        }
+        return found.sorted { $0.node < $1.node }
+    }
+
+    /// Whether a directory has unborn files: then it is not empty, whatever the catalog says.
+    package func hasNames(in directory: NodeNumber) -> Bool {
+        guard unbornCount.load(ordering: .acquiring) > 0 else { return false }
+        return names.withLock { $0.unborn[directory] != nil }
+    }
+
+    /// Gives an unborn file another name, which the catalog does not have.
+    ///
+    /// Another unborn file of that name leaves nothing.
+    package func rename(
+        _ node: NodeNumber,
+        to name: Name,
+        in directory: NodeNumber,
+        view: Layout,
+        by caller: Caller,
+        _ reader: CatalogReader
+    ) throws(LociError) {
+        let place = try place(name, in: directory, view: view, reader)
+        guard let other = lookup(name, in: directory), other.node != node else {
+            return try move(node, to: place, by: caller)
+        }
+        // Not while one is being born: the other would be gone and this one not in its place.
+        try commitLock.withLock { () throws(LociError) in
+            guard find(node)?.state.withLock({ $0.place }) != nil else {
+                throw .notUnborn(node)
+            }
+            try unlink(other.node)
+            try move(node, to: place, by: caller)
+        }
+    }
+
+    private func move(
+        _ node: NodeNumber,
+        to place: StagedPlace,
+        by caller: Caller
+    ) throws(LociError) {
+        let (name, directory) = (place.name, place.directory)
+        let now = options.now()
+        try withUnborn(node) { (staged, oldPlace, before) throws(LociError) in
+            let recalls = try names.withLock { names throws(LociError) -> Int64? in
+                guard names.unborn[directory]?[name] ?? node == node else {
+                    throw .nameTaken(name)
+                }
+                removeName(node, oldPlace, &names)
+                add(staged, place, &names)
+                let recalls = names.recalls.take(
+                    name,
+                    in: directory,
+                    uid: caller.origin.uid,
+                    at: now
+                )
+                return recalls ?? (place == oldPlace ? before : nil)
+            }
+            let attributes = staged.state.withLock { state in
+                state.standing = .unborn(place, recalls: recalls)
+                state.ctime = tenant.clock().nanoseconds
+                state.isSynced = false
+                return state.attributes
+            }
+            try writeJournal([.created(node, place, attributes, recalls: recalls)])
+        }
+    }
+
+    /// Takes the name of an unborn file away.
+    ///
+    /// Who has it open reads and writes on, until `forget`.
+    package func unlink(_ node: NodeNumber) throws(LociError) {
+        try withUnborn(node) { (staged, place, _) throws(LociError) in
+            names.withLock { names in
+                removeName(node, place, &names)
+                staged.state.withLock { $0.standing = .nameless }
+                namelessCount.wrappingAdd(1, ordering: .releasing)
+            }
+            // Without the record, recovery would bring the file back: that loses nothing.
+            try? writeJournal([.unnamed(node)])
+        }
+    }
+
+    /// Takes the name of an unborn file away once `body` has put something else there.
+    ///
+    /// Nothing is born meanwhile. When `body` throws, the file stays.
+    ///
+    /// Throws `wrongState` where the node is a memory by now, before `body` runs.
+    func unlink(_ node: NodeNumber, after body: () throws -> Void) throws {
+        try commitLock.withLock {
+            guard find(node)?.state.withLock({ $0.place }) != nil else {
+                throw LociError.notUnborn(node)
+            }
+            try body()
+            try unlink(node)
+        }
+    }
+
+    /// Makes the names of unborn files survive a power cut; at once where there are none.
+    func syncNames() throws(LociError) {
+        guard unbornCount.load(ordering: .acquiring) > 0 else { return }
+        try staged("staging journal") { () throws(Errno) in
+            try space.session.syncNames()
+            try space.journal.sync()
+        }
+    }
+
+    /// Runs `body` with the I/O lock of an unborn file that no commit has taken.
+    ///
+    /// Throws `wrongState` where the node is a memory by now.
+    private func withUnborn(
+        _ node: NodeNumber,
+        _ body: (StagedNode, StagedPlace, _ recalls: Int64?) throws(LociError) -> Void
+    ) throws(LociError) {
+        while true {
+            guard let staged = find(node) else { throw .notUnborn(node) }
+            let isDone = try staged.io.withLock { () throws(LociError) in
+                let (standing, isCommitting) = staged.state.withLock {
+                    ($0.standing, $0.isCommitting)
+                }
+                if isCommitting { return false }
+                guard case .unborn(let place, let recalls) = standing else {
+                    throw .notUnborn(node)
+                }
+                try body(staged, place, recalls)
+                return true
+            }
+            if isDone { return }
+            awaitCommit()
+        }
+    }
+
+    // MARK: Two seconds
+
+    /// A memory was unlinked: a file that the same user creates there at once continues it.
+    package func noteUnlinked(
+        _ memory: Int64,
+        _ name: Name,
+        in directory: NodeNumber,
+        by caller: Caller
+    ) {
+        let now = options.now()
+        names.withLock {
+            $0.recalls.note(memory, name, in: directory, uid: caller.origin.uid, at: now)
+        }
+    }
+
+    /// A memory was renamed.
+    ///
+    /// Within its directory that is how editors make a backup: a file that the same user creates at
+    /// the old name at once continues it. A memory that was moved to another directory is meant to
+    /// go there.
+    package func noteRenamed(
+        _ memory: Int64,
+        from name: Name,
+        in directory: NodeNumber,
+        to newDirectory: NodeNumber,
+        by caller: Caller
+    ) {
+        guard newDirectory == directory else { return }
+        noteUnlinked(memory, name, in: directory, by: caller)
+    }
+
+    // MARK: Places
+
+    /// Checks that a memory can be made there.
+    func place(
+        _ name: Name,
+        in directory: NodeNumber,
+        view: Layout,
+        _ reader: CatalogReader
+    ) throws(LociError) -> StagedPlace {
+        do {
+            let table = try reader.layouts()
+            guard let path = try reader.path(ofDirectory: directory),
+                let layout = table.layout(forDirectoryIn: path.layouts, preferring: view)
+            else {
+                throw LociError(
+                    .notFound,
+                    subject: name.description,
+                    message: "The directory of \"\(name)\" is no longer there"
+                )
+            }
+            let parsed = try layout.scheme.parse(path.names, now: tenant.clock())
+            for case .id(let id) in parsed.findings where try reader.memory(id) != nil {
+                throw LociError.nameTaken(name)
+            }
+            return StagedPlace(
+                directory: directory,
+                name: name,
+                layout: layout.number,
+                directories: path.names
+            )
+        } catch {
+            throw LociError(catalogError: error, subject: name.description)
+        }
+    }
+
+    private func add(_ staged: StagedNode, _ place: StagedPlace, _ names: inout Names) {
+        names.nodes[staged.node] = staged
+        names.unborn[place.directory, default: [:]][place.name] = staged.node
+        unbornCount.wrappingAdd(1, ordering: .releasing)
+    }
+}
+
+extension LociError {
+    static func nameTaken(_ name: Name) -> LociError {
+        LociError(
+            .nameTaken,
+            subject: name.description,
+            message: "The name \"\(name)\" is already taken"
+        )
+    }
+
+    static func notUnborn(_ node: NodeNumber) -> LociError {
+        LociError(
+            .wrongState,
+            subject: "node \(node)",
+            message: "Node \(node) became a memory meanwhile.",
+            remedy: "Look it up again."
+        )
+    }
+}

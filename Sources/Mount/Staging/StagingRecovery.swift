@@ -1,0 +1,157 @@
+import Blobs
+import Catalog
+import Linux
+package import Loci
+package import Model
+import SQL
+import Synchronization
+
+/// What recovery found and did.
+package struct RecoveryReport: Sendable {
+    /// Sessions whose process was gone.
+    package var sessions = 0
+    /// Files that are revisions now, or were already.
+    package var committed = 0
+    /// Files that went to the trash: the machine restarted before anybody synced them.
+    package var trashed = 0
+    /// Files that stay in staging because committing them fails.
+    package var failures: [StagingFailure] = []
+    /// Why whole sessions stay as they are.
+    package var unreadable: [LociError] = []
+
+    /// All that stays in staging, for people to read.
+    package var problems: [LociError] { failures.map(\.error) + unreadable }
+}
+
+/// Brings what mounts left in staging when they were killed or lost their power into the catalog.
+///
+/// May be run at any time and by any process: a session belongs to who has its lock, and its lock is
+/// gone with its process. Running it again after a crash of its own goes on where it was.
+package enum StagingRecovery {
+    /// Commits every abandoned session of a tenant and removes its folder.
+    ///
+    /// What was synced is committed, and all the rest if the machine did not restart since; else
+    /// the rest goes to the trash, because nobody knows whether it is whole.
+    ///
+    /// A session that cannot be recovered stays for another time, and is no reason to leave others.
+    package static func run(
+        _ tenant: Tenant,
+        options: StagingOptions = StagingOptions()
+    ) throws(LociError) -> RecoveryReport {
+        var report = RecoveryReport()
+        let sessions = try staged(tenant.directory + "/staging") { () throws(Errno) in
+            try tenant.staging.takeAbandonedSessions()
+        }
+        for session in sessions {
+            report.sessions += 1
+            do throws(LociError) {
+                try recover(session, tenant, options, &report)
+            } catch {
+                report.unreadable.append(error)
+            }
+        }
+        return report
+    }
+
+    private static func recover(
+        _ session: StagingSession,
+        _ tenant: Tenant,
+        _ options: StagingOptions,
+        _ report: inout RecoveryReport
+    ) throws(LociError) {
+        let staging = try Staging(
+            tenant: tenant,
+            session: session,
+            options: options,
+            onCommit: { _ in }
+        )
+        let isTrusted = try staged("boot id") { () throws(Errno) in
+            try session.machineIsTheSame()
+        }
+        let trashed = try staging.load(isTrusted: isTrusted)
+        let outcome = staging.commitNow(.unmount)
+        report.failures += outcome.failures
+        report.trashed += trashed
+        report.committed += outcome.committed - trashed
+        guard outcome.left.isEmpty else { return }
+        try staged(session.name) { () throws(Errno) in try session.end() }
+    }
+}
+
+extension Staging {
+    /// Takes over what the journal of an earlier session says.
+    ///
+    /// Returns how many files go to the trash.
+    fileprivate func load(isTrusted: Bool) throws(LociError) -> Int {
+        let records = try Mount.staged("staging journal") { () throws(Errno) in
+            try space.journal.read().records
+        }
+        var doubtful = 0
+        let entries = StagingReplay(records).entries
+        for (node, entry) in entries.sorted(by: { $0.key < $1.key }) {
+            let isDoubtful = !isTrusted && !entry.isSynced
+            if try load(node, entry, isDoubtful: isDoubtful), isDoubtful { doubtful += 1 }
+        }
+        return doubtful
+    }
+
+    private func load(
+        _ node: NodeNumber,
+        _ entry: StagingReplay.Entry,
+        isDoubtful: Bool
+    ) throws(LociError) -> Bool {
+        let standing: StagedNode.Standing
+        if let replaces = entry.replaces {
+            standing = .replacing(replaces)
+        } else if let place = entry.place {
+            standing = .unborn(place, recalls: entry.recalls)
+        } else if let memory = entry.memory {
+            standing = .memory(memory, base: RevisionNumber(Int(entry.base)))
+        } else {
+            return false
+        }
+        var status: FileStatus?
+        if let file = entry.file {
+            status = try self.status(ofFile: file)
+            // A power cut took it, or it was removed when its journal could not say so.
+            if status == nil { return false }
+        }
+        let time = status?.modificationTime ?? tenant.clock().nanoseconds
+        var attributes =
+            entry.attributes
+            ?? JournalAttributes(
+                permissions: 0o644,
+                uid: 0,
+                gid: 0,
+                mtime: time,
+                mtimeIsSet: false
+            )
+        if !attributes.mtimeIsSet { attributes.mtime = time }
+        var life = StagedFileLife(isUnborn: entry.memory == nil, limits: options.limits)
+        life.handle(.written, at: options.now())
+        var state = StagedNode.State(
+            standing: standing,
+            bytes: entry.file.map { space.bytes($0) },
+            size: status?.size ?? 0,
+            attributes: attributes,
+            ctime: time,
+            life: life,
+            origin: Origin(actor: "loci recovery", uid: attributes.uid)
+        )
+        state.isDoubtful = isDoubtful
+        state.isRecovered = true
+        let made = StagedNode(node, state)
+        names.withLock { $0.nodes[node] = made }
+        return true
+    }
+
+    private func status(ofFile number: UInt64) throws(LociError) -> FileStatus? {
+        do throws(Errno) {
+            return try space.bytes(number).openAnew().file.status()
+        } catch .noSuchFile {
+            return nil
+        } catch {
+            throw LociError(errno: error, subject: "staged file \(number)")
+        }
+    }
+}

@@ -1,0 +1,157 @@
+import Linux
+package import Model
+
+/// Who makes a call through the mount.
+package struct Caller: Hashable, Sendable {
+    package var origin: Origin
+    package var gid: UInt32
+
+    package init(origin: Origin, gid: UInt32) {
+        self.origin = origin
+        self.gid = gid
+    }
+}
+
+/// What a staged file looks like to the kernel.
+package struct StagedAttributes: Hashable, Sendable {
+    /// Bytes.
+    package var size: Int64
+    /// Nanoseconds since 1970.
+    package var mtime: Int64
+    /// Nanoseconds since 1970.
+    package var ctime: Int64
+    /// Permissions and owner of an unborn file; nil for a memory, whose node row has them.
+    package var permissions: UInt32?
+    package var uid: UInt32?
+    package var gid: UInt32?
+}
+
+/// A file that is not yet a memory: a node, staged bytes, a name.
+package struct Unborn: Hashable, Sendable {
+    package var node: NodeNumber
+    package var directory: NodeNumber
+    package var name: Name
+    package var attributes: StagedAttributes
+}
+
+/// Where an unborn file has its name.
+package struct StagedPlace: Hashable, Sendable {
+    package var directory: NodeNumber
+    package var name: Name
+    /// The layout by which the directory's names are read.
+    package var layout: LayoutNumber
+    /// The names from that layout's root down to the directory, should it be gone one day.
+    package var directories: [Name]
+
+    package init(
+        directory: NodeNumber,
+        name: Name,
+        layout: LayoutNumber,
+        directories: [Name]
+    ) {
+        self.directory = directory
+        self.name = name
+        self.layout = layout
+        self.directories = directories
+    }
+}
+
+/// A name that the kernel knows.
+package struct KnownName: Hashable, Sendable {
+    package var directory: NodeNumber
+    package var name: Name
+}
+
+/// What one commit changed, for whoever tells the kernel.
+package struct CommittedBatch: Hashable, Sendable {
+    /// Rows of the change log, of this process's own session.
+    package var changes: ClosedRange<ChangeNumber>
+    /// Nodes whose row was made or changed: by their names in other views the kernel may still
+    /// show older content.
+    package var nodes: [NodeNumber]
+    /// Names that the kernel has right already, because the change came through it.
+    package var known: [KnownName]
+}
+
+/// Why everything staged is to be committed now.
+package enum CommitReason: Hashable, Sendable {
+    case snapshot
+    case unmount
+    /// A command wants to read.
+    ///
+    /// It waits at most 200 ms and takes nothing that was written within the last 50 ms.
+    case command
+}
+
+/// A staged file that could not be committed, and why.
+package struct StagingFailure: Sendable {
+    package var node: NodeNumber
+    package var error: LociError
+}
+
+/// What became of a demand to commit.
+package struct CommitReport: Sendable {
+    package var committed = 0
+    /// What was left as it is: written this moment, or refused.
+    package var left: [NodeNumber] = []
+    package var failures: [StagingFailure] = []
+}
+
+/// What is staged at this moment.
+package struct StagingStatus: Sendable {
+    package var files = 0
+    package var unborn = 0
+    package var bytes: Int64 = 0
+    /// Files that are kept in staging because committing them fails; it is tried again.
+    package var failures: [StagingFailure] = []
+    /// What earlier sessions left that could not be recovered.
+    package var leftovers: [LociError] = []
+
+    /// All that is not as it should be, for people to read.
+    package var problems: [LociError] { failures.map(\.error) + leftovers }
+}
+
+/// What staging takes from outside.
+package struct StagingOptions: Sendable {
+    package var limits = StagedFileLife.Limits()
+    /// How long a memory that lost its name is taken back by a create there.
+    package var recallTime: Duration = .seconds(2)
+    /// How long a command waits for files that are being written.
+    package var commandPatience: Duration = .milliseconds(200)
+    package var now: @Sendable () -> Moment
+    package var probe = CommitProbe()
+    /// What recovery could not bring into the catalog; `status` shows it.
+    package var leftovers: [LociError] = []
+
+    package init(
+        now: @escaping @Sendable () -> Moment = { Moment(SystemClock.monotonic()) }
+    ) {
+        self.now = now
+    }
+}
+
+/// A hook before each durable step of a commit: a crash test stops there.
+package struct CommitProbe: Sendable {
+    /// The steps, by the numbers that the code has for them.
+    package enum Step: String, Hashable, Sendable, CaseIterable {
+        /// ① Files are sealed: what is written from now on goes into copies.
+        case seal
+        /// ② Their bytes get keys, durably (`Tenant.place`).
+        case place
+        /// ③ One transaction names them.
+        case commit
+        /// ④ The journal forgets them.
+        case forget
+        /// ⑤ The staged files are removed.
+        case remove
+    }
+
+    /// Throws where the process is to end.
+    package var before: @Sendable (Step) throws(LociError) -> Void
+
+    package init(
+        before: @escaping @Sendable (Step) throws(LociError) -> Void = { _ throws(LociError) in }
+    ) {
+        self.before = before
+    }
+}

@@ -1,0 +1,209 @@
+import Catalog
+package import FUSE
+import Glibc
+import Linux
+import Loci
+import Model
+
+extension LociFileSystem {
+    package func getattr(_ request: consuming Request, node: NodeID) {
+        let attempt = Attempt(request, node)
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            let shown = try appearance(at: Place(node), thread)
+            request.reply(shown, timeout: Self.long)
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    /// What `stat` shows of a node id.
+    func appearance(at place: Place, _ thread: ThreadReader) throws -> Attributes {
+        switch place {
+        case .special(let special): return specialAppearance(special)
+        case .generated(let number):
+            guard let content = generated.content(of: number) else { throw Self.goneNode }
+            return generated.appearance(of: number, content)
+        case .meta(let number):
+            return try appearance(of: number, id: place.id, thread)
+        case .root, .view, .node:
+            guard let number = try number(place, thread.current()) else { throw Self.goneNode }
+            return try appearance(of: number, id: place.id, thread)
+        }
+    }
+
+    private func appearance(
+        of number: NodeNumber,
+        id: NodeID,
+        _ thread: ThreadReader
+    ) throws -> Attributes {
+        if staging.isUnborn(number), let staged = staging.attributes(of: number) {
+            return appearance(
+                of: Unborn(
+                    node: number,
+                    directory: number,
+                    name: Name(unchecked: []),
+                    attributes: staged
+                )
+            )
+        }
+        return try steady {
+            guard let node = try thread.current().node(number) else { throw Self.goneNode }
+            return try appearance(of: node, id: id)
+        }
+    }
+
+    static let goneNode = LociError(
+        .notFound,
+        subject: "file",
+        message: "The file is no longer there"
+    )
+
+    // MARK: Changing
+
+    package func setattr(_ request: consuming Request, node: NodeID, changes: SetAttributes) {
+        let attempt = Attempt(request, node)
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            let place = Place(node)
+            switch place {
+            case .generated, .special, .meta:
+                // Truncating alone does nothing: a WRITE brings a whole object.
+                guard changes.onlySizeAndTimes else { throw Self.generatedFile }
+            case .root, .view, .node:
+                guard let number = try number(place, thread.current()) else {
+                    throw Self.goneNode
+                }
+                try apply(changes, to: number, caller(of: request), thread)
+            }
+            let shown = try appearance(at: place, thread)
+            request.reply(shown, timeout: Self.long)
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    static let generatedFile = LociError(
+        .notPermitted,
+        subject: ".loci",
+        message: "Loci makes this file; it cannot be changed"
+    )
+
+    private func apply(
+        _ changes: SetAttributes,
+        to number: NodeNumber,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws {
+        if let size = changes.size {
+            try truncate(number, to: size, caller, thread)
+        }
+        let mtime = changes.modified.map { time in
+            switch time {
+            case .at(let nanoseconds): nanoseconds
+            case .now: tenant.clock().nanoseconds
+            }
+        }
+        guard changes.mode != nil || changes.uid != nil || changes.gid != nil || mtime != nil
+        else { return }
+        let staged = try staging.setAttributes(
+            of: number,
+            permissions: changes.mode.map { $0 & 0o7777 },
+            uid: changes.uid,
+            gid: changes.gid,
+            mtime: mtime
+        )
+        if staged != nil, staging.isUnborn(number) { return }
+        guard let node = try thread.current().node(number) else { throw Self.goneNode }
+        switch node.kind {
+        case .foreign where node.mode & S_IFMT != S_IFDIR:
+            try setForeign(number, changes, mtime: mtime)
+        case .directory: try setPartition(node, changes, mtime, caller)
+        case .memory, .foreign:
+            var changed = node
+            if let mode = changes.mode {
+                changed.mode = node.mode & S_IFMT | mode & 0o7777
+            }
+            changed.uid = changes.uid ?? node.uid
+            changed.gid = changes.gid ?? node.gid
+            if let mtime, staged == nil { changed.mtime = mtime }
+            try write(changed, over: node, caller)
+        }
+    }
+
+    /// A partition is as open as the mount: what narrows it is refused, what it is already is fine.
+    private func setPartition(
+        _ node: Node,
+        _ changes: SetAttributes,
+        _ mtime: Int64?,
+        _ caller: Caller
+    ) throws {
+        if let mode = changes.mode, directoryPermissions & ~mode & 0o777 != 0 {
+            throw LociError(
+                .notPermitted,
+                subject: "directory",
+                message: "A partition directory cannot be narrowed: it is as open as the mount",
+                remedy: "Keep what must be separate in a tenant of its own, or use -o umask="
+            )
+        }
+        guard changes.uid ?? settings.uid == settings.uid,
+            changes.gid ?? settings.gid == settings.gid
+        else {
+            throw LociError(
+                .notPermitted,
+                subject: "directory",
+                message: "A partition directory belongs to the owner of the mount",
+                remedy: "Use the mount options uid= and gid="
+            )
+        }
+        guard let mtime else { return }
+        var changed = node
+        changed.mtime = mtime
+        try write(changed, over: node, caller)
+    }
+
+    private func write(_ changed: Node, over node: Node, _ caller: Caller) throws {
+        guard changed != node else { return }
+        try change(by: caller, known: []) { transaction in
+            // Read again: a commit may have changed its size since.
+            guard var current = try transaction.reader.node(node.number) else {
+                throw Self.goneNode
+            }
+            if changed.mode != node.mode { current.mode = changed.mode }
+            if changed.uid != node.uid { current.uid = changed.uid }
+            if changed.gid != node.gid { current.gid = changed.gid }
+            if changed.mtime != node.mtime { current.mtime = changed.mtime }
+            current.ctime = transaction.now.nanoseconds
+            try transaction.update(current)
+            if let memory = current.memory {
+                try transaction.record(.set, memory: memory, detail: #"{"node":true}"#)
+            }
+        }
+    }
+
+    private func setForeign(
+        _ number: NodeNumber,
+        _ changes: SetAttributes,
+        mtime: Int64?
+    ) throws {
+        let atime: Int64? =
+            switch changes.accessed {
+            case .at(let time)?: time
+            case .now?: tenant.clock().nanoseconds
+            case nil: nil
+            }
+        let file = try foreignFiles.open(number, .readOnly)
+        if let mode = changes.mode { try file.setPermissions(mode & 0o7777) }
+        if changes.uid != nil || changes.gid != nil {
+            try file.setOwner(user: changes.uid, group: changes.gid)
+        }
+        if atime != nil || mtime != nil { try file.setTimes(access: atime, modification: mtime) }
+    }
+}
+
+extension SetAttributes {
+    /// Whether nobody's permissions or owner would change.
+    fileprivate var onlySizeAndTimes: Bool { mode == nil && uid == nil && gid == nil }
+}

@@ -1,0 +1,162 @@
+import Catalog
+package import FUSE
+import Glibc
+import Model
+
+extension LociFileSystem {
+    package func readdir(
+        _ request: consuming Request,
+        node: NodeID,
+        cookie: UInt64,
+        into listing: inout DirectoryBuffer
+    ) {
+        let attempt = Attempt(request, node)
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            try list(Place(node), ListingCursor(cookie), into: &listing, thread)
+            request.reply(listing)
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    private func list(
+        _ place: Place,
+        _ cursor: ListingCursor,
+        into listing: inout DirectoryBuffer,
+        _ thread: ThreadReader
+    ) throws {
+        guard addDots(place.id, cursor, &listing) else { return }
+        switch place {
+        case .special(.foreign):
+            guard try directory(place, thread.current()) != nil else { return }
+            try listCatalog(place, cursor, into: &listing, thread)
+        case .special(let special):
+            try list(special, cursor, into: &listing, thread.current())
+        case .meta(let number): try listMeta(number, cursor, into: &listing, thread.current())
+        case .generated: break
+        case .root, .node, .view: try listCatalog(place, cursor, into: &listing, thread)
+        }
+    }
+
+    private func addDots(
+        _ id: NodeID,
+        _ cursor: ListingCursor,
+        _ listing: inout DirectoryBuffer
+    ) -> Bool {
+        if cursor == .start {
+            let dot: [UInt8] = [ASCII.dot]
+            guard
+                listing.add(
+                    dot,
+                    id,
+                    mode: S_IFDIR,
+                    cookie: 1
+                )
+            else {
+                return false
+            }
+        }
+        if cursor == .start || cursor == .afterDot {
+            let dots: [UInt8] = [ASCII.dot, ASCII.dot]
+            return listing.add(
+                dots,
+                id,
+                mode: S_IFDIR,
+                cookie: 2
+            )
+        }
+        return true
+    }
+
+    /// By which layout a directory is listed: the one that the listing began with.
+    private func listingLayout(
+        of directory: Directory,
+        _ cursor: ListingCursor,
+        _ reader: CatalogReader
+    ) throws -> (slot: Int, set: LayoutSet)? {
+        if case .after(let slot, _) = cursor {
+            if slot == ListingCursor.foreignSlot { return (slot, .foreign) }
+            let layout = directory.table.liveLayouts.first { $0.slot == slot }
+            return layout.map { (slot, $0.bit.union(.foreign)) }
+        }
+        let set = try layouts(of: directory, reader)
+        if let layout = directory.table.layout(
+            forDirectoryIn: set,
+            preferring: directory.preferred
+        ) {
+            return (layout.slot, layout.bit.union(.foreign))
+        }
+        return set.contains(.foreign) ? (ListingCursor.foreignSlot, .foreign) : nil
+    }
+
+    private func listCatalog(
+        _ place: Place,
+        _ cursor: ListingCursor,
+        into listing: inout DirectoryBuffer,
+        _ thread: ThreadReader
+    ) throws {
+        let after =
+            if case .after(_, let node) = cursor { node } else { NodeNumber(0) }
+        // Staged names first: a birth commits its row before it leaves the overlay.
+        var unborn =
+            try number(place, thread.current()).map { staging.list($0, after: after) } ?? []
+        let reader = try thread.current()
+        guard let directory = try directory(place, reader),
+            let (slot, set) = try listingLayout(of: directory, cursor, reader)
+        else { return }
+        unborn.reverse()
+        var isFull = false
+        try reader.list(directory.number, layouts: set, after: after) { entry, node in
+            while let next = unborn.last, next.node <= node.number {
+                unborn.removeLast()
+                if next.node == node.number { break }
+                guard add(next, slot, &listing) else {
+                    isFull = true
+                    return false
+                }
+            }
+            isFull = try !add(entry, node, directory, slot, &listing)
+            return !isFull
+        }
+        while !isFull, let next = unborn.popLast() {
+            isFull = !add(next, slot, &listing)
+        }
+    }
+
+    private func add(
+        _ entry: CatalogEntry,
+        _ node: Node,
+        _ directory: Directory,
+        _ slot: Int,
+        _ listing: inout DirectoryBuffer
+    ) throws -> Bool {
+        let cookie = ListingCursor.after(slot: slot, node.number).cookie
+        guard listing.withEntries else {
+            return listing.add(
+                entry.name.bytes,
+                NodeID(node.number.rawValue),
+                mode: node.mode,
+                cookie: cookie
+            )
+        }
+        return listing.add(
+            entry.name.bytes,
+            try self.entry(of: node, layouts: entry.layouts, in: directory),
+            cookie: cookie
+        )
+    }
+
+    private func add(_ unborn: Unborn, _ slot: Int, _ listing: inout DirectoryBuffer) -> Bool {
+        listing.add(
+            unborn.name.bytes,
+            KernelEntry(
+                appearance(of: unborn),
+                nameTimeout: Self.long,
+                attributeTimeout: Self.long
+            ),
+            cookie: ListingCursor.after(slot: slot, unborn.node).cookie
+        )
+    }
+}

@@ -1,0 +1,164 @@
+import Catalog
+package import FUSE
+import Glibc
+import Loci
+import Model
+
+extension LociFileSystem {
+    package func lookup(_ request: consuming Request, parent: NodeID, name: RawSpan) {
+        let attempt = Attempt(request, parent, try? Name(name))
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            let name = try Name(name)
+            let who = Asker(uid: request.uid, pid: request.pid)
+            if let entry = try find(name, in: Place(parent), who, thread) {
+                request.reply(entry)
+            } else {
+                request.replyAbsent(for: expectedLayout.isOn ? .none : Self.long)
+            }
+        } catch let error as LociError where error.code == .notFound {
+            request.replyAbsent(for: .none)
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    package func forget(_ node: NodeID, count: UInt64) {
+        switch Place(node) {
+        case .generated(let number): generated.drop(number)
+        case .node(let number):
+            staging.forget(number)
+            forgetForeign(number)
+        default: break
+        }
+    }
+
+    /// Ends a request on its thread.
+    func finish(_ thread: ThreadReader) {
+        if checkpointWaits.isWaiting || expectedLayout.isOn { thread.end() }
+    }
+
+    /// Whose use of an old path is counted.
+    struct Asker {
+        let uid: UInt32
+        let pid: Int32
+    }
+
+    private static let loci = Name(unchecked: Array(".loci".utf8))
+
+    private func find(
+        _ name: Name,
+        in place: Place,
+        _ who: Asker,
+        _ thread: ThreadReader
+    ) throws -> KernelEntry? {
+        switch place {
+        case .special(.foreign): break
+        case .special(let special): return try find(name, in: special, who, thread)
+        case .meta(let number):
+            return try findMeta(name, in: number, thread)
+        case .generated: return nil
+        case .root, .node, .view: break
+        }
+        if place == .root, name == Self.loci {
+            return KernelEntry(
+                specialAppearance(.loci),
+                nameTimeout: Self.long,
+                attributeTimeout: Self.long
+            )
+        }
+        // Staged names first: a birth commits its row before it leaves the overlay.
+        if let directory = try number(place, thread.current()),
+            let unborn = staging.lookup(name, in: directory)
+        {
+            return KernelEntry(
+                appearance(of: unborn),
+                nameTimeout: Self.long,
+                attributeTimeout: Self.long
+            )
+        }
+        guard let found = try steady({ try findCatalog(name, in: place, thread) }) else {
+            return nil
+        }
+        if let layout = countedLayout(found.layouts, found.directory) {
+            try count(layout, name, found.directory, who, thread.current())
+        }
+        return found.entry
+    }
+
+    private func findCatalog(
+        _ name: Name,
+        in place: Place,
+        _ thread: ThreadReader
+    ) throws -> (entry: KernelEntry, layouts: LayoutSet, directory: Directory)? {
+        let reader = try thread.current()
+        guard let directory = try directory(place, reader) else { return nil }
+        let found = try unsafe name.bytes.withUnsafeBytes { bytes in
+            unsafe try reader.lookup(
+                in: directory.number,
+                name: bytes,
+                layouts: directory.resolvable
+            )
+        }
+        guard let found else { return nil }
+        let entry = try entry(of: found.node, layouts: found.layouts, in: directory)
+        return (entry, found.layouts, directory)
+    }
+
+    /// What a lookup of a catalog node answers.
+    func entry(
+        of node: Node,
+        layouts: LayoutSet,
+        in directory: Directory
+    ) throws -> KernelEntry {
+        let isDirectory = node.mode & S_IFMT == S_IFDIR
+        let id = isDirectory ? directory.id(of: node.number) : Place.node(node.number).id
+        return KernelEntry(
+            try appearance(of: node, id: id),
+            nameTimeout: countedLayout(layouts, directory) == nil ? Self.long : Self.counted,
+            attributeTimeout: Self.long
+        )
+    }
+
+    // MARK: Uses of old paths
+
+    /// The layout whose use is counted when a name with these layouts is looked up: one that was
+    /// listed and is not any more, where no other layout has the name.
+    func countedLayout(_ layouts: LayoutSet, _ directory: Directory) -> Layout? {
+        guard options.usage, directory.view == .main,
+            !layouts.contains(directory.table.listed.bit), !layouts.contains(.foreign)
+        else { return nil }
+        let live = directory.table.liveLayouts.filter { layouts.contains($0.bit) }
+        guard let newest = live.last, live.allSatisfy({ $0.listedSince != nil }) else {
+            return nil
+        }
+        return newest
+    }
+
+    private func count(
+        _ layout: Layout,
+        _ name: Name,
+        _ directory: Directory,
+        _ who: Asker,
+        _ reader: CatalogReader
+    ) throws {
+        let prefix: String
+        if directory.table.liveLayouts.contains(where: { $0.root == directory.number }) {
+            prefix = name.description
+        } else if let known = uses.prefix(of: directory.number) {
+            prefix = known
+        } else {
+            let path = try reader.path(ofDirectory: directory.number)?.names ?? []
+            prefix = (path.first ?? name).description
+            uses.remember(prefix, of: directory.number)
+        }
+        uses.note(
+            layout: layout.number,
+            prefix: prefix,
+            uid: who.uid,
+            pid: who.pid,
+            at: tenant.clock()
+        )
+    }
+}

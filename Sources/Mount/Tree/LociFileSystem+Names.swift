@@ -1,0 +1,361 @@
+import Catalog
+package import FUSE
+import Glibc
+import Linux
+import Loci
+import Model
+import SQL
+
+// Making and removing names. Each answer tells the kernel of one name; the change log tells the
+// invalidation of all others.
+extension LociFileSystem {
+    /// One write transaction of a request; `known` are the names that its answer tells the kernel.
+    func change<R>(
+        by caller: Caller,
+        known: [KnownName],
+        _ body: (CatalogTransaction) throws -> R
+    ) throws -> R {
+        let (result, before, last) = try catalog.write(.normal, origin: caller.origin) {
+            transaction in
+            let before = transaction.newestChange
+            let result = try body(transaction)
+            return (result, before, transaction.newestChange)
+        }
+        ownChanges.register(after: before, through: last, known: known)
+        return result
+    }
+
+    /// Runs `body` again where a file was born while it ran: it then dispatches anew.
+    func again<R>(_ body: () throws -> R) throws -> R {
+        for _ in 0..<3 {
+            do {
+                return try body()
+            } catch let error as LociError where error.code == .wrongState {}
+        }
+        return try body()
+    }
+
+    /// Whether a name here is a tool's: a foreign name, or any below a foreign directory.
+    func isForeign(
+        _ name: Name,
+        asDirectory: Bool = false,
+        in set: LayoutSet
+    ) -> Bool {
+        if set == .foreign { return true }
+        return asDirectory
+            ? ForeignNames.isForeignDirectory(name) : ForeignNames.isForeign(name)
+    }
+
+    package func mknod(
+        _ request: consuming Request,
+        parent: NodeID,
+        name: RawSpan,
+        mode: UInt32,
+        device: UInt64
+    ) {
+        let attempt = Attempt(request, parent, try? Name(name))
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            guard mode & S_IFMT == S_IFREG else {
+                throw LociError(
+                    .notPermitted,
+                    subject: "file",
+                    message: "Only plain files, directories and foreign symbolic links can be made"
+                )
+            }
+            let made = try makeFile(
+                try Name(name),
+                in: Place(parent),
+                mode & 0o7777,
+                caller(of: request),
+                thread
+            )
+            request.reply(
+                KernelEntry(made, nameTimeout: Self.long, attributeTimeout: Self.long)
+            )
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    private func makeFile(
+        _ name: Name,
+        in place: Place,
+        _ permissions: UInt32,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws -> Attributes {
+        let reader = try thread.current()
+        let directory = try writableDirectory(place, reader)
+        let set = try livingLayouts(of: directory, reader)
+        try checkDeletes(directory, nil, reader)
+        try refuseTaken(name, in: directory, reader)
+        if isForeign(name, in: set) {
+            return try makeForeign(
+                name,
+                in: directory,
+                mode: S_IFREG | permissions,
+                caller,
+                target: nil
+            )
+        }
+        let naming = try Naming(directory, having: set, reader, now: tenant.clock())
+        do {
+            let layout = try naming.layout(forFile: name)
+            let unborn = try staging.create(
+                name,
+                in: directory.number,
+                view: layout,
+                permissions: permissions,
+                by: caller,
+                reader
+            )
+            return appearance(of: unborn)
+        } catch let error as LociError where options.foreign == .all && error.isMisfit {
+            return try makeForeign(
+                name,
+                in: directory,
+                mode: S_IFREG | permissions,
+                caller,
+                target: nil
+            )
+        }
+    }
+
+    private func refuseTaken(
+        _ name: Name,
+        in directory: Directory,
+        _ reader: CatalogReader
+    ) throws {
+        guard
+            try reader.entry(
+                in: directory.number,
+                named: name,
+                layouts: directory.table.resolvable
+            ) == nil
+        else { throw LociError.nameTaken(name) }
+    }
+
+    package func mkdir(
+        _ request: consuming Request,
+        parent: NodeID,
+        name: RawSpan,
+        mode: UInt32
+    ) {
+        let attempt = Attempt(request, parent, try? Name(name))
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            let made = try makeDirectory(
+                try Name(name),
+                in: Place(parent),
+                mode & 0o7777,
+                caller(of: request),
+                thread
+            )
+            request.reply(
+                KernelEntry(made, nameTimeout: Self.long, attributeTimeout: Self.long)
+            )
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    private func makeDirectory(
+        _ name: Name,
+        in place: Place,
+        _ permissions: UInt32,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws -> Attributes {
+        let reader = try thread.current()
+        let directory = try writableDirectory(place, reader)
+        let set = try livingLayouts(of: directory, reader)
+        try checkDeletes(directory, nil, reader)
+        try refuseTaken(name, in: directory, reader)
+        if isForeign(name, asDirectory: true, in: set) {
+            return try makeForeign(
+                name,
+                in: directory,
+                mode: S_IFDIR | permissions,
+                caller,
+                target: nil
+            )
+        }
+        let layout: Layout
+        do {
+            let naming = try Naming(directory, having: set, reader, now: tenant.clock())
+            layout = try naming.layout(forDirectory: name)
+        } catch let error as LociError where options.foreign == .all && error.isMisfit {
+            return try makeForeign(
+                name,
+                in: directory,
+                mode: S_IFDIR | permissions,
+                caller,
+                target: nil
+            )
+        }
+        let known = [KnownName(directory: directory.number, name: name)]
+        let node = try change(by: caller, known: known) { transaction in
+            try transaction.makePartition(name, in: directory.number, layout: layout)
+        }
+        return try appearance(of: node, id: directory.id(of: node.number))
+    }
+
+    // MARK: Removing
+
+    package func unlink(_ request: consuming Request, parent: NodeID, name: RawSpan) {
+        let attempt = Attempt(request, parent, try? Name(name))
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            let name = try Name(name)
+            let caller = caller(of: request)
+            try again { try removeFile(name, in: Place(parent), caller, thread) }
+            request.succeed()
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    private func removeFile(
+        _ name: Name,
+        in place: Place,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws {
+        let directory = try writableDirectory(place, thread.current())
+        if let unborn = staging.lookup(name, in: directory.number) {
+            return try staging.unlink(unborn.node)
+        }
+        let reader = try thread.current()
+        let entry = try existing(name, in: directory, reader)
+        try checkDeletes(directory, entry, reader)
+        guard let node = try reader.node(entry.node) else { throw Self.goneNode }
+        switch node.kind {
+        case .directory: throw LociError.isDirectory(name)
+        case .foreign:
+            guard node.mode & S_IFMT != S_IFDIR else { throw LociError.isDirectory(name) }
+            try removeForeign(entry, caller)
+        case .memory:
+            let known = [KnownName(directory: directory.number, name: name)]
+            let row = try change(by: caller, known: known) { transaction in
+                guard let row = node.memory, let memory = try transaction.reader.memory(row: row),
+                    memory.trashed == nil
+                else { throw Self.goneNode }
+                _ = try transaction.trash(memory)
+                return row
+            }
+            staging.noteUnlinked(row, name, in: directory.number, by: caller)
+        }
+    }
+
+    /// The row of a name that must be there.
+    func existing(
+        _ name: Name,
+        in directory: Directory,
+        _ reader: CatalogReader
+    ) throws -> CatalogEntry {
+        guard
+            let entry = try reader.entry(
+                in: directory.number,
+                named: name,
+                layouts: directory.resolvable
+            )
+        else {
+            throw LociError(
+                .notFound,
+                subject: name.description,
+                message: "\"\(name)\" is not there"
+            )
+        }
+        return entry
+    }
+
+    package func rmdir(_ request: consuming Request, parent: NodeID, name: RawSpan) {
+        let attempt = Attempt(request, parent, try? Name(name))
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            try removeDirectory(try Name(name), in: Place(parent), caller(of: request), thread)
+            request.succeed()
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    private func removeDirectory(
+        _ name: Name,
+        in place: Place,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws {
+        let reader = try thread.current()
+        let directory = try writableDirectory(place, reader)
+        if place == .root, name.bytes == Array(".loci".utf8) { throw Self.generatedFile }
+        let entry = try existing(name, in: directory, reader)
+        try checkDeletes(directory, entry, reader)
+        guard let node = try reader.node(entry.node), node.mode & S_IFMT == S_IFDIR else {
+            throw LociError(
+                .notADirectory,
+                subject: name.description,
+                message: "\"\(name)\" is not a directory"
+            )
+        }
+        guard !staging.hasNames(in: entry.node) else { throw LociError.notEmpty(name) }
+        if node.kind == .foreign {
+            guard try !reader.hasEntries(entry.node, layouts: .foreign) else {
+                throw LociError.notEmpty(name)
+            }
+            return try removeForeign(entry, caller)
+        }
+        guard
+            let layout = directory.table.layout(
+                forDirectoryIn: entry.layouts,
+                preferring: directory.preferred
+            )
+        else { throw Self.goneNode }
+        let known = [KnownName(directory: directory.number, name: name)]
+        try change(by: caller, known: known) { transaction in
+            try transaction.removeDirectory(entry, view: layout)
+        }
+    }
+
+    package func link(
+        _ request: consuming Request,
+        node: NodeID,
+        newParent: NodeID,
+        newName: RawSpan
+    ) {
+        let attempt = Attempt(request, newParent, try? Name(newName))
+        let error = LociError(
+            .notPermitted,
+            subject: "file",
+            message: "A memory has one name in each layout: hard links cannot be made",
+            remedy: "Copy it with cp, or change its attributes"
+        )
+        request.fail(errno(of: error, attempt))
+    }
+}
+
+extension LociError {
+    static func isDirectory(_ name: Name) -> LociError {
+        LociError(
+            .isADirectory,
+            subject: name.description,
+            message: "\"\(name)\" is a directory"
+        )
+    }
+
+    static func notEmpty(_ name: Name) -> LociError {
+        LociError(
+            .notEmpty,
+            subject: name.description,
+            message: "The directory \"\(name)\" is not empty"
+        )
+    }
+
+    /// Whether a path fits no scheme, for whatever reason.
+    var isMisfit: Bool { [.pathDoesNotFit, .futureDate, .notUTF8].contains(code) }
+}

@@ -1,0 +1,362 @@
+import Catalog
+package import FUSE
+import Glibc
+import Linux
+import Loci
+import Model
+
+// Renaming. What it means depends on what moves and on what is there:
+//
+//   from \ to    free memory name   a memory                 foreign name        a directory
+//   unborn       another name       its next revision        foreign file        EISDIR
+//   memory       attributes change  that one to the trash    trash + foreign     EISDIR
+//   foreign      unborn             its next revision        another name        EISDIR
+//   partition    all beneath it     ENOTDIR                  EINVAL              if it is empty
+extension LociFileSystem {
+    package func rename(
+        _ request: consuming Request,
+        parent: NodeID,
+        name: RawSpan,
+        newParent: NodeID,
+        newName: RawSpan,
+        flags: UInt32
+    ) {
+        let attempt = Attempt(request, parent, try? Name(name))
+        let thread = thread(attempt.thread)
+        defer { finish(thread) }
+        do {
+            let reader = try thread.current()
+            let move = Move(
+                from: try writableDirectory(Place(parent), reader),
+                name: try Name(name),
+                to: try writableDirectory(Place(newParent), reader),
+                newName: try Name(newName),
+                caller: caller(of: request)
+            )
+            if flags & 2 != 0 {
+                try again { try exchange(move, thread) }
+            } else {
+                try again { try rename(move, mayReplace: flags & 1 == 0, thread) }
+            }
+            request.succeed()
+        } catch {
+            request.fail(errno(of: error, attempt))
+        }
+    }
+
+    /// What a rename asks for.
+    struct Move {
+        let from: Directory
+        let name: Name
+        let to: Directory
+        let newName: Name
+        let caller: Caller
+
+        /// The names that the answer tells the kernel.
+        var known: [KnownName] {
+            [
+                KnownName(directory: from.number, name: name),
+                KnownName(directory: to.number, name: newName),
+            ]
+        }
+    }
+
+    /// What a name leads to.
+    enum Found {
+        case unborn(Unborn)
+        case memory(CatalogEntry, MemoryRow)
+        case foreign(CatalogEntry, Node)
+        case directory(CatalogEntry)
+
+        var isDirectory: Bool {
+            switch self {
+            case .directory: true
+            case .foreign(_, let node): node.mode & S_IFMT == S_IFDIR
+            case .unborn, .memory: false
+            }
+        }
+
+        var node: NodeNumber {
+            switch self {
+            case .unborn(let unborn): unborn.node
+            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry): entry.node
+            }
+        }
+
+        var entry: CatalogEntry? {
+            switch self {
+            case .unborn: nil
+            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry): entry
+            }
+        }
+    }
+
+    func found(
+        _ name: Name,
+        in directory: Directory,
+        _ thread: ThreadReader
+    ) throws -> Found? {
+        if let unborn = staging.lookup(name, in: directory.number) { return .unborn(unborn) }
+        let reader = try thread.current()
+        guard
+            let entry = try reader.entry(
+                in: directory.number,
+                named: name,
+                layouts: directory.resolvable
+            ),
+            let node = try reader.node(entry.node)
+        else { return nil }
+        switch node.kind {
+        case .directory: return .directory(entry)
+        case .foreign: return .foreign(entry, node)
+        case .memory:
+            guard let row = node.memory, let memory = try reader.memory(row: row) else {
+                throw Self.goneNode
+            }
+            return .memory(entry, memory)
+        }
+    }
+
+    private func rename(_ move: Move, mayReplace: Bool, _ thread: ThreadReader) throws {
+        guard let source = try found(move.name, in: move.from, thread) else {
+            throw LociError(
+                .notFound,
+                subject: move.name.description,
+                message: "\"\(move.name)\" is not there"
+            )
+        }
+        let target = try found(move.newName, in: move.to, thread)
+        let reader = try thread.current()
+        _ = try livingLayouts(of: move.to, reader)
+        try checkDeletes(move.from, source.entry, reader)
+        try checkDeletes(move.to, target?.entry, reader)
+        if let target {
+            guard mayReplace else { throw LociError.nameTaken(move.newName) }
+            if target.node == source.node { return }
+            if target.isDirectory, !source.isDirectory {
+                throw LociError.isDirectory(move.newName)
+            }
+            if source.isDirectory, !target.isDirectory {
+                throw LociError(
+                    .notADirectory,
+                    subject: move.newName.description,
+                    message: "\"\(move.newName)\" is not a directory"
+                )
+            }
+        }
+        switch source {
+        case .directory(let entry): try moveDirectory(entry, move, thread)
+        case .foreign(let entry, let node): try moveForeign(entry, node, move, target, thread)
+        case .unborn(let unborn): try moveUnborn(unborn, move, target, thread)
+        case .memory(_, let memory): try moveMemory(memory, move, target, thread)
+        }
+    }
+
+    // MARK: Files
+
+    func isForeign(
+        _ move: Move,
+        asDirectory: Bool = false,
+        _ thread: ThreadReader
+    ) throws -> Bool {
+        isForeign(
+            move.newName,
+            asDirectory: asDirectory,
+            in: try layouts(of: move.to, thread.current())
+        )
+    }
+
+    /// The layout in which the new name is a memory's.
+    func layout(for move: Move, _ thread: ThreadReader) throws -> Layout {
+        let reader = try thread.current()
+        return try Naming(
+            move.to,
+            having: try layouts(of: move.to, reader),
+            reader,
+            now: tenant.clock()
+        ).layout(forFile: move.newName)
+    }
+
+    private func moveUnborn(
+        _ unborn: Unborn,
+        _ move: Move,
+        _ target: Found?,
+        _ thread: ThreadReader
+    ) throws {
+        if try isForeign(move, thread) { return try turnForeign(unborn.node, move, thread) }
+        if case .memory(_, let memory) = target {
+            return try staging.replace(memory.row, by: unborn.node, move.caller)
+        }
+        let layout = try layout(for: move, thread)
+        try staging.rename(
+            unborn.node,
+            to: move.newName,
+            in: move.to.number,
+            view: layout,
+            by: move.caller,
+            try thread.current()
+        )
+        guard case .foreign(let entry, _) = target else { return }
+        do {
+            try removeForeign(entry, move.caller)
+        } catch {
+            // Back to where it was: the directory had it, so it fits there.
+            try? staging.rename(
+                unborn.node,
+                to: move.name,
+                in: move.from.number,
+                view: layout,
+                by: move.caller,
+                try thread.current()
+            )
+            throw error
+        }
+    }
+
+    /// A memory or an unborn file gets a foreign name; the memory goes to the trash.
+    private func turnForeign(
+        _ node: NodeNumber,
+        _ move: Move,
+        _ thread: ThreadReader
+    ) throws {
+        guard options.foreign != .deny else {
+            throw LociError(
+                .notPermitted,
+                subject: move.newName.description,
+                message: "This mount refuses tools' files (foreign=deny)",
+                remedy: "Mount with foreign=dot, or choose another name"
+            )
+        }
+        try staging.becomeForeign(
+            node,
+            from: move.name,
+            in: move.from.number,
+            to: move.newName,
+            in: move.to.number,
+            by: move.caller,
+            try thread.current()
+        )
+    }
+
+    private func moveForeign(
+        _ entry: CatalogEntry,
+        _ node: Node,
+        _ move: Move,
+        _ target: Found?,
+        _ thread: ThreadReader
+    ) throws {
+        let isDirectory = node.mode & S_IFMT == S_IFDIR
+        let staysForeign = try isForeign(move, asDirectory: isDirectory, thread)
+        if !staysForeign, node.mode & S_IFMT == S_IFREG {
+            if case .memory(_, let memory) = target {
+                return try staging.replace(memory.row, by: entry.node, move.caller)
+            }
+            let layout = try layout(for: move, thread)
+            let unborn: NodeNumber? =
+                if case .unborn(let unborn) = target { unborn.node } else { nil }
+            _ = try staging.adopt(
+                entry.node,
+                as: move.newName,
+                in: move.to.number,
+                view: layout,
+                replacing: unborn,
+                by: move.caller,
+                try thread.current()
+            )
+            if case .foreign(let old, _) = target { try removeForeign(old, move.caller) }
+            return
+        }
+        guard staysForeign || options.foreign == .all else {
+            throw LociError(
+                .pathDoesNotFit,
+                subject: move.newName.description,
+                message: isDirectory
+                    ? "A tool's directory cannot become a partition"
+                    : "A symbolic link cannot become a memory",
+                remedy: "Make the directory with mkdir, and move the files"
+            )
+        }
+        if case .foreign(let old, _) = target,
+            try thread.current().hasEntries(old.node, layouts: .foreign)
+        {
+            throw LociError.notEmpty(old.name)
+        }
+        try change(move, over: target) { transaction in
+            try transaction.moveForeign(entry, to: move.to.number, as: move.newName)
+        }
+    }
+
+    /// The rows of a move, with those of what has the new name, in one transaction: when it fails,
+    /// both are as before.
+    private func change(
+        _ move: Move,
+        over target: Found?,
+        _ body: (CatalogTransaction) throws -> Void
+    ) throws {
+        func write() throws {
+            try change(by: move.caller, known: move.known) { transaction in
+                switch target {
+                case .foreign(let entry, _): try transaction.unlinkForeign(entry)
+                case .memory(_, let seen):
+                    guard let memory = try transaction.reader.memory(row: seen.row),
+                        memory.trashed == nil
+                    else { throw Self.goneNode }
+                    _ = try transaction.trash(memory)
+                case .unborn, .directory, nil: break
+                }
+                try body(transaction)
+            }
+        }
+        if case .unborn(let unborn) = target {
+            return try staging.unlink(unborn.node, after: write)
+        }
+        try write()
+        if case .foreign(let entry, _) = target { namelessForeign.insert(entry.node) }
+    }
+
+    private func moveMemory(
+        _ memory: MemoryRow,
+        _ move: Move,
+        _ target: Found?,
+        _ thread: ThreadReader
+    ) throws {
+        if try isForeign(move, thread) { return try turnForeign(memory.node, move, thread) }
+        let layout = try layout(for: move, thread)
+        try change(move, over: target) { transaction in
+            let reader = transaction.reader
+            guard let memory = try reader.memory(row: memory.row), memory.trashed == nil else {
+                throw Self.goneNode
+            }
+            let changes = try Self.changes(of: memory, to: move, in: layout, reader)
+            _ = try transaction.change(
+                memory,
+                attributes: changes,
+                name: move.newName == memory.name ? nil : move.newName,
+                primary: layout.number,
+                operation: .rename
+            )
+        }
+        staging.noteRenamed(
+            memory.row,
+            from: move.name,
+            in: move.from.number,
+            to: move.to.number,
+            by: move.caller
+        )
+    }
+
+    /// What a move means for a memory's attributes: only what the layout's path says otherwise.
+    static func changes(
+        of memory: MemoryRow,
+        to move: Move,
+        in layout: Layout,
+        _ reader: CatalogReader
+    ) throws -> [AttributeChange] {
+        let fields = try reader.fields(of: memory)
+        let old = try reader.path(of: memory, in: layout)?.dropLast() ?? []
+        guard let new = try reader.path(ofDirectory: move.to.number)?.names else {
+            throw goneNode
+        }
+        return try layout.scheme.changes(from: Array(old), to: new, existing: fields)
+    }
+}

@@ -1,0 +1,194 @@
+import Catalog
+import FUSE
+import Glibc
+import Linux
+import Loci
+import Model
+
+// The directories of `.loci`. Their files are made when they are looked up; what they list is
+// finite and has its true size, so that `grep -r`, `du` and `rsync` come to an end.
+extension LociFileSystem {
+    private static let directories: [(name: String, special: Place.Special)] = [
+        ("by-id", .byID), ("foreign", .foreign), ("layouts", .layouts), ("meta", .meta),
+    ]
+
+    private enum Report: String, CaseIterable {
+        case readme = "README.md"
+        case lastError = "last-error"
+        case status = "status.json"
+    }
+
+    func specialAppearance(_ special: Place.Special) -> Attributes {
+        Attributes(
+            node: Place.special(special).id,
+            mode: S_IFDIR | directoryPermissions & ~0o222,
+            uid: settings.uid,
+            gid: settings.gid,
+            size: 4096,
+            modified: started.nanoseconds
+        )
+    }
+
+    func find(
+        _ name: Name,
+        in special: Place.Special,
+        _ who: Asker,
+        _ thread: ThreadReader
+    ) throws -> KernelEntry? {
+        let text = name.description
+        let reader = try thread.current()
+        switch special {
+        case .loci:
+            if let directory = Self.directories.first(where: { $0.name == text }) {
+                guard isShown(directory.special) else { return nil }
+                specialViewsUsed.set()
+                return KernelEntry(
+                    specialAppearance(directory.special),
+                    nameTimeout: Self.long,
+                    attributeTimeout: Self.long
+                )
+            }
+            guard let report = Report(rawValue: text) else { return nil }
+            return make(try self.text(of: report, who, reader))
+        case .layouts:
+            return try findLayout(text, reader)
+        case .byID: return try findByID(text, reader)
+        case .meta: return try findMeta(name, in: mainRoot(reader.layouts()), thread)
+        case .foreign: return nil
+        }
+    }
+
+    /// A mount of a subdirectory shows nothing from beside it.
+    private func isShown(_ special: Place.Special) -> Bool {
+        settings.subdirectory == nil || (special != .layouts && special != .foreign)
+    }
+
+    /// The answer for a file that Loci writes now.
+    func make(
+        _ bytes: [UInt8],
+        mode: UInt32 = S_IFREG | 0o444,
+        owner: Node? = nil,
+        memory: Int64? = nil
+    ) -> KernelEntry {
+        let content = GeneratedNodes.Content(
+            bytes: bytes,
+            mode: mode,
+            uid: options.uid ?? owner?.uid ?? settings.uid,
+            gid: options.gid ?? owner?.gid ?? settings.gid,
+            mtime: tenant.clock().nanoseconds,
+            memory: memory
+        )
+        return KernelEntry(
+            generated.appearance(of: generated.add(content), content),
+            nameTimeout: .none,
+            attributeTimeout: Self.long
+        )
+    }
+
+    private func text(
+        of report: Report,
+        _ who: Asker,
+        _ reader: CatalogReader
+    ) throws -> [UInt8] {
+        switch report {
+        case .readme: try Array(readme(reader).utf8)
+        case .lastError: lastError(of: who.uid)
+        case .status: try status(reader).bytes(.pretty) + [UInt8(ascii: "\n")]
+        }
+    }
+
+    private func findLayout(_ text: String, _ reader: CatalogReader) throws -> KernelEntry? {
+        guard let number = Int(text), String(number) == text,
+            let layout = try reader.layouts()[LayoutNumber(number)], layout.isLive,
+            let root = try reader.node(layout.root)
+        else { return nil }
+        let id = Place.view(layout.number, layout.root).id
+        return KernelEntry(
+            try appearance(of: root, id: id),
+            nameTimeout: .seconds(1),
+            attributeTimeout: Self.long
+        )
+    }
+
+    private func findByID(_ text: String, _ reader: CatalogReader) throws -> KernelEntry? {
+        guard let id = try? MemoryID(text), id.description == text,
+            let memory = try reader.memory(id), memory.trashed == nil,
+            let path = try reader.path(of: memory, in: mainLayout(reader.layouts())),
+            path.starts(with: settings.subdirectoryPath)
+        else { return nil }
+        let shown = NamePath(Array(path.dropFirst(settings.subdirectoryPath.count)))
+        let target = Array("../../".utf8) + shown.bytes
+        return make(target, mode: S_IFLNK | 0o777)
+    }
+
+    // MARK: Listing
+
+    func list(
+        _ special: Place.Special,
+        _ cursor: ListingCursor,
+        into listing: inout DirectoryBuffer,
+        _ reader: CatalogReader
+    ) throws {
+        let after = if case .after(_, let node) = cursor { node.rawValue } else { UInt64(0) }
+        switch special {
+        case .loci:
+            let names =
+                Self.directories.filter { isShown($0.special) }
+                .map { ($0.name, S_IFDIR, $0.special.rawValue) }
+                + Report.allCases.map { ($0.rawValue, S_IFREG, UInt64(8)) }
+            list(names, after: after, into: &listing)
+        case .layouts:
+            let names = try reader.layouts().liveLayouts.map { layout in
+                ("\(layout.number)", S_IFDIR, Place.view(layout.number, layout.root).id.rawValue)
+            }
+            list(names, after: after, into: &listing)
+        case .byID: try listIDs(after: after, into: &listing, reader)
+        case .meta:
+            try listMeta(mainRoot(reader.layouts()), cursor, into: &listing, reader)
+        case .foreign: break
+        }
+    }
+
+    private func list(
+        _ names: [(name: String, type: UInt32, id: UInt64)],
+        after: UInt64,
+        into listing: inout DirectoryBuffer
+    ) {
+        for (index, entry) in names.enumerated().dropFirst(Int(after)) {
+            let cookie = ListingCursor.after(slot: 0, NodeNumber(UInt64(index + 1))).cookie
+            let name = Array(entry.name.utf8)
+            guard
+                listing.add(
+                    name,
+                    NodeID(entry.id),
+                    mode: entry.type,
+                    cookie: cookie
+                )
+            else { return }
+        }
+    }
+
+    private func listIDs(
+        after: UInt64,
+        into listing: inout DirectoryBuffer,
+        _ reader: CatalogReader
+    ) throws {
+        var row = Int64(after)
+        while true {
+            let page = try reader.memories(after: row, limit: 512)
+            guard let last = page.last else { return }
+            for memory in page {
+                let cookie = ListingCursor.after(slot: 0, NodeNumber(UInt64(memory.row))).cookie
+                guard
+                    listing.add(
+                        memory.id.text,
+                        NodeID(memory.node.rawValue),
+                        mode: S_IFLNK,
+                        cookie: cookie
+                    )
+                else { return }
+            }
+            row = last.row
+        }
+    }
+}

@@ -1,0 +1,206 @@
+import Catalog
+import FUSE
+import Glibc
+import Linux
+package import Loci
+package import Model
+
+/// A tenant as files: answers the kernel's requests about one mount.
+///
+/// ```
+///  request ─▶ staging (what is being written) ─▶ catalog (a snapshot of this thread) ─▶ blobs
+/// ```
+///
+/// Reading takes no lock that a writer holds: each request thread has a reader of its own. Names
+/// change in one catalog transaction on the request thread; content goes to `Staging`.
+package final class LociFileSystem: FileSystem, Sendable {
+    /// What the mount is told from outside, and never changes.
+    package struct Settings: Sendable {
+        package var options: MountOptions
+        /// Owner of directories, and of what has no owner of its own.
+        package var uid: UInt32
+        package var gid: UInt32
+        /// How many threads serve requests.
+        package var threads: Int
+        /// Where it is mounted, for messages.
+        package var mountPoint: String
+        /// The directory that `subdir=` names, resolved.
+        package var subdirectory: NodeNumber?
+        package var subdirectoryPath: [Name] = []
+
+        package init(
+            options: MountOptions,
+            uid: UInt32,
+            gid: UInt32,
+            threads: Int,
+            mountPoint: String
+        ) {
+            self.options = options
+            self.uid = uid
+            self.gid = gid
+            self.threads = threads
+            self.mountPoint = mountPoint
+        }
+    }
+
+    /// Names and attributes change only through the kernel or with a notification.
+    static let long = Timeout.seconds(86_400)
+    /// For names whose uses are counted.
+    static let counted = Timeout.seconds(1)
+    /// A directory of more memories is moved by `loci mv`, in batches.
+    static let moveLimit = 100_000
+
+    package let tenant: Tenant
+    package let settings: Settings
+    let catalog: Catalog
+    package let staging: Staging
+    /// By thread index.
+    private let readers: [ThreadReader]
+    let generated = GeneratedNodes()
+    package let failures = LastErrors()
+    package let uses = OldPathUses()
+    let ownChanges: OwnChanges
+    let started: Timestamp
+    /// Whether anybody ever looked below `.loci/layouts` or `.loci/meta`: those views then need
+    /// their share of each invalidation.
+    let specialViewsUsed = Once()
+    let foreignFiles: ForeignFiles
+    let namelessForeign = NodeSet()
+    /// While set, every thread ends its read transaction after each request.
+    let checkpointWaits: CheckpointGate
+    let expectedLayout = Expectation()
+
+    package init(
+        tenant: Tenant,
+        settings: Settings,
+        staging: Staging,
+        ownChanges: OwnChanges
+    ) throws(LociError) {
+        self.tenant = tenant
+        self.settings = settings
+        self.staging = staging
+        self.ownChanges = ownChanges
+        let catalog = tenant.catalog
+        self.catalog = catalog
+        started = tenant.clock()
+        readers = (0..<settings.threads).map { _ in ThreadReader(catalog) }
+        foreignFiles = try ForeignFiles(directory: tenant.directory + "/foreign")
+        checkpointWaits = CheckpointGate()
+    }
+
+    var options: MountOptions { settings.options }
+
+    // MARK: Threads
+
+    func thread(_ index: Int) -> ThreadReader { readers[index] }
+
+    package func threadIsIdle(_ index: Int) {
+        readers[index].end()
+    }
+
+    package func destroy() {
+        for reader in readers { reader.end() }
+    }
+
+    // MARK: Callers
+
+    /// Who asks, as far as the change log wants to know.
+    func caller(of request: borrowing Request) -> Caller {
+        let pid = request.pid
+        return Caller(
+            origin: Origin(
+                actor: options.actor ?? "uid:\(request.uid)",
+                uid: request.uid,
+                pid: pid == 0 ? nil : pid,
+                process: thread(request.threadIndex).command(of: pid),
+                reason: options.reason
+            ),
+            gid: request.gid
+        )
+    }
+
+    // MARK: Failing
+
+    /// What failed and where, until it is known as an error.
+    struct Attempt {
+        let thread: Int
+        let uid: UInt32
+        /// The directory, or the file itself.
+        let node: NodeID
+        let name: Name?
+
+        init(_ request: borrowing Request, _ node: NodeID, _ name: Name? = nil) {
+            thread = request.threadIndex
+            uid = request.uid
+            self.node = node
+            self.name = name
+        }
+    }
+
+    /// The errno for an error, which is kept for `.loci/last-error`.
+    func errno(of error: any Error, _ attempt: Attempt) -> Int32 {
+        let error = LociError(
+            catalogError: error,
+            subject: attempt.name?.description ?? "file"
+        )
+        let code = error.errnoValue
+        failures.record(
+            LastErrors.Failure(
+                time: tenant.clock(),
+                path: path(of: attempt),
+                errno: code,
+                message: error.message,
+                remedy: error.remedy
+            ),
+            uid: attempt.uid
+        )
+        return code
+    }
+
+    private func path(of attempt: Attempt) -> String {
+        let name = attempt.name.map { [$0] } ?? []
+        guard let reader = try? thread(attempt.thread).current(),
+            let names = try? path(of: Place(attempt.node), reader)
+        else { return NamePath(name).description }
+        return NamePath(names + name).description
+    }
+
+    /// The names that lead to a directory or file, from the mount's root.
+    private func path(of place: Place, _ reader: CatalogReader) throws -> [Name] {
+        func below(_ prefix: String, _ number: NodeNumber) throws -> [Name] {
+            let names =
+                if try reader.node(number)?.kind == .memory {
+                    try memoryPath(number, reader)
+                } else {
+                    try reader.path(ofDirectory: number)?.names ?? []
+                }
+            return try NamePath(prefix).names + names
+        }
+        switch place {
+        case .root, .generated, .special: return []
+        case .node(let number): return try below("", number)
+        case .view(let layout, let number):
+            return try below(".loci/layouts/\(layout)", number)
+        case .meta(let number): return try below(".loci/meta", number)
+        }
+    }
+
+    private func memoryPath(_ node: NodeNumber, _ reader: CatalogReader) throws -> [Name] {
+        guard
+            let entry = try reader.entries(
+                of: node,
+                layouts: try reader.layouts().listed.bit
+            ).first
+        else { return [] }
+        return (try reader.path(ofDirectory: entry.directory)?.names ?? []) + [entry.name]
+    }
+}
+
+extension Name {
+    /// A name as the kernel sends it.
+    init(_ span: RawSpan) throws(LociError) {
+        let bytes = unsafe span.withUnsafeBytes { unsafe Array($0) }
+        guard bytes.count <= Self.maximumLength else { throw Self.tooLong(bytes) }
+        self.init(unchecked: bytes)
+    }
+}

@@ -1,0 +1,156 @@
+import Glibc
+import Linux
+import Synchronization
+import Testing
+
+@testable import Loci
+@testable import Mount
+
+/// What a rename replaces is there until the rename succeeds, and gone then.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct RenameOverTests {
+    typealias Failed = MountedTenant.Failed
+
+    @Test("a memory that may not move leaves the unborn file that has the name")
+    func refusedOverUnborn() async throws {
+        let mounted = try MountedTenant("year={created:year}", "quiet=10s")
+        try await mounted.add("year=2019/y.md", "old")
+        try mounted.makeDirectory("year=2020")
+        try mounted.write("year=2020/x.md", "precious")
+        #expect(throws: Failed(code: EPERM)) {
+            try mounted.rename("year=2019/y.md", "year=2020/x.md")
+        }
+        #expect(try mounted.read("year=2020/x.md") == "precious")
+        #expect(try mounted.read("year=2019/y.md") == "old")
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        let born = try mounted.outside.memory(at: try NamePath("year=2020/x.md"))
+        #expect(!born.isTrashed)
+    }
+
+    @Test("a memory that may not move leaves the memory that has the name")
+    func refusedOverMemory() async throws {
+        let mounted = try MountedTenant("year={created:year}")
+        try await mounted.add("year=2019/y.md", "old")
+        let there = try await mounted.add("year=2020/x.md", "precious")
+        #expect(throws: Failed(code: EPERM)) {
+            try mounted.rename("year=2019/y.md", "year=2020/x.md")
+        }
+        #expect(try !mounted.outside.memory(there.id).isTrashed)
+        #expect(try mounted.read("year=2020/x.md") == "precious")
+    }
+
+    @Test("a memory that moves over an unborn file takes its place")
+    func overUnborn() async throws {
+        let mounted = try MountedTenant("{folder...}", "quiet=10s")
+        let moved = try await mounted.add("a.md", "moved")
+        try mounted.write("b.md", "gone")
+        try mounted.rename("a.md", "b.md")
+        #expect(try mounted.read("b.md") == "moved")
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        #expect(try mounted.list() == ["b.md"])
+        #expect(try mounted.outside.memory(at: try NamePath("b.md")).id == moved.id)
+    }
+
+    @Test("a tool's file that moves over an unborn file takes its place")
+    func foreignOverUnborn() throws {
+        let mounted = try MountedTenant("{folder...}", "quiet=10s")
+        try mounted.write(".a", "moved")
+        try mounted.write("b.md", "gone")
+        try mounted.rename(".a", "b.md")
+        #expect(try mounted.read("b.md") == "moved")
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        #expect(try mounted.list() == ["b.md"])
+        #expect(try mounted.read("b.md") == "moved")
+    }
+
+    @Test("a tool's file that moves over a tool's file ends it, but for who has it open")
+    func foreignOverForeign() throws {
+        let mounted = try MountedTenant("{folder...}")
+        try mounted.write(".a", "new")
+        try mounted.write(".b", "old")
+        let file = unsafe open(mounted.full(".b"), O_RDONLY)
+        try #require(file >= 0)
+        try mounted.rename(".a", ".b")
+        var bytes = [UInt8](repeating: 0, count: 3)
+        #expect(unsafe pread(file, &bytes, 3, 0) == 3)
+        close(file)
+        #expect(String(decoding: bytes, as: UTF8.self) == "old")
+        #expect(try mounted.list() == [".b"])
+        #expect(try mounted.read(".b") == "new")
+    }
+
+    @Test("unborn files are renamed over unborn ones while others are born")
+    func unbornOverUnborn() throws {
+        let mounted = try MountedTenant("{folder...}")
+        try whileCommitting(mounted) {
+            for round in 0..<100 {
+                try mounted.write("a.md", "old \(round)")
+                try mounted.write("t.md", "new \(round)")
+                try mounted.rename("t.md", "a.md")
+                #expect(try mounted.read("a.md") == "new \(round)")
+            }
+        }
+        #expect(try mounted.list() == ["a.md"])
+    }
+
+    @Test("a file can be removed while it is born")
+    func removedAtBirth() throws {
+        let mounted = try MountedTenant("{folder...}")
+        try whileCommitting(mounted) {
+            for round in 0..<200 {
+                try mounted.write("a\(round).md", "text")
+                try mounted.remove("a\(round).md")
+            }
+        }
+        #expect(try mounted.list() == [])
+    }
+
+    /// Runs `body` while a thread commits without pause.
+    private func whileCommitting(_ mounted: MountedTenant, _ body: () throws -> Void) throws {
+        let isDone = Atomic<Bool>(false)
+        let committer = try Thread.spawn(name: "committer") { [daemon = mounted.daemon] in
+            while !isDone.load(ordering: .acquiring) { _ = daemon.staging.commitNow(.unmount) }
+        }
+        defer {
+            isDone.store(true, ordering: .releasing)
+            committer.join()
+        }
+        try body()
+    }
+
+    @Test("a name with a suffix that moves is the memory's name")
+    func suffix() async throws {
+        let mounted = try MountedTenant("user={user}/topic={topic}")
+        try await mounted.add("user=bob/topic=t/x.md", "1")
+        try await mounted.add("user=eve/topic=t/x.md", "2")
+        try await mounted.add("user=eve/topic=u/y.md", "3")
+        let two = try mounted.addLayout("topic={topic}")
+        try mounted.list(layout: two)
+        _ = try mounted.eventually { try mounted.list() == ["topic=t", "topic=u"] }
+        let names = try mounted.list("topic=t")
+        let suffixed = try #require(names.first { $0 != "x.md" })
+        let text = try mounted.read("topic=t/\(suffixed)")
+        try mounted.rename("topic=t/\(suffixed)", "topic=u/\(suffixed)")
+        #expect(try mounted.read("topic=u/\(suffixed)") == text)
+        #expect(try mounted.list("topic=u").contains(suffixed))
+        let memory = try mounted.outside.memory(at: try NamePath("topic=u/\(suffixed)"))
+        #expect(memory.name.description == suffixed)
+    }
+
+    @Test("another mount's conflict shows here")
+    func conflict() async throws {
+        let one = try MountedTenant("{folder...}", "quiet=10s")
+        let two = try MountedTenant(beside: one, "quiet=10s")
+        defer { two.unmount() }
+        let memory = try await one.add("a.md", "0000")
+        #expect(try one.read("a.md") == "0000")
+        try one.write("a.md", "1111")
+        try two.write("a.md", "2222")
+        _ = two.daemon.staging.commitNow(.unmount)
+        #expect(try two.read("a.md") == "2222")
+        _ = one.daemon.staging.commitNow(.unmount)
+        #expect(try one.outside.memory(memory.id).revision == memory.revision.next.next)
+        let shown = try two.eventually { try two.read("a.md") == "1111" }
+        #expect(shown != nil)
+    }
+}

@@ -1,0 +1,224 @@
+import Blobs
+import Catalog
+import Linux
+import Loci
+import Model
+import Mount
+import SQL
+import Synchronization
+import Testing
+
+/// Ends the process at a step, once.
+private final class Crash: Sendable {
+    private let armed: Mutex<CommitProbe.Step?>
+
+    init(at step: CommitProbe.Step?) { armed = Mutex(step) }
+
+    func arm(_ step: CommitProbe.Step) { armed.withLock { $0 = step } }
+
+    var probe: CommitProbe {
+        CommitProbe { [self] (step) throws(LociError) in
+            let isHere = armed.withLock { armed in
+                guard armed == step else { return false }
+                armed = nil
+                return true
+            }
+            guard isHere else { return }
+            // A code that is not tried again item by item, as a killed process tries nothing.
+            throw LociError(.inputOutput, subject: step.rawValue, message: "The test ends here.")
+        }
+    }
+}
+
+@Suite("Recovery of staged files")
+struct StagingRecoveryTests {
+    @Test("a killed process loses nothing that was written, synced or not")
+    func killed() async throws {
+        let bench = try StagingBench()
+        let memory = try bench.memory("a.md", "old")
+        try bench.truncate(memory.node)
+        try bench.write(memory.node, "new")
+        try bench.make("b.md", "second")
+        try bench.create("empty.md")
+        try bench.make("temporary", "x")
+        try bench.unlink("temporary")
+        let report = try bench.crashAndRecover()
+        #expect(report.sessions == 1)
+        #expect(report.committed == 3)
+        #expect(report.trashed == 0)
+        #expect(try bench.names() == ["a.md", "b.md", "empty.md"])
+        #expect(try bench.revisions(memory) == ["old", "new"])
+        #expect(try bench.read("b.md") == "second")
+        #expect(try bench.read("empty.md") == "")
+        #expect(try StagingRecovery.run(bench.tenant).sessions == 0, "the folder is gone")
+        try await bench.expectSound()
+    }
+
+    @Test("names, owners and times of unborn files survive a kill")
+    func attributes() async throws {
+        let bench = try StagingBench(scheme: Scheme("year={created:year}"))
+        let year = try bench.tenant.catalog.write(.full, origin: bench.caller.origin) { tx in
+            let since = try tx.record(.mkdir)
+            return try tx.makeDirectory(
+                bench.name("year=2019"),
+                in: StagingBench.root,
+                layouts: tx.reader.layouts().listed.bit,
+                mode: 0o755,
+                uid: 0,
+                gid: 0,
+                since: since
+            )
+        }
+        bench.reader.end()
+        let node = try bench.create("b.md", in: year)
+        try bench.write(node, "text")
+        let june = try #require(Timestamp(seconds: 1_560_000_000)).nanoseconds
+        _ = try bench.staging.setAttributes(of: node, permissions: 0o600, mtime: june)
+        try bench.staging.rename(
+            node,
+            to: bench.name("c.md"),
+            in: year,
+            view: bench.view,
+            by: bench.caller,
+            bench.reader
+        )
+        _ = try bench.crashAndRecover()
+        let row = try #require(try bench.row(of: node))
+        #expect(row.name == bench.name("c.md"))
+        #expect(row.created.nanoseconds == june)
+        let shown = try #require(try bench.reader.node(node))
+        #expect(shown.mode & 0o7777 == 0o600)
+        #expect(shown.uid == 1_000)
+        #expect(shown.mtime == june)
+        try await bench.expectSound()
+    }
+
+    @Test("after a power cut, what was synced is committed and the rest is in the trash")
+    func powerCut() async throws {
+        let bench = try StagingBench()
+        let memory = try bench.memory("a.md", "old")
+        let synced = try bench.make("synced.md", "kept")
+        #expect(try bench.staging.fsync(synced))
+        try bench.write(memory.node, "OLD")
+        try bench.make("b.md", "doubtful")
+        // The folder says that another boot wrote it.
+        let folders = try File.open(bench.tenant.directory + "/staging", [.readOnly, .directory])
+        let folder = try #require(try folders.entries().first { $0.kind == .directory })
+        let session = String(decoding: folder.name, as: UTF8.self)
+        let boot = try folders.open("\(session)/boot", [.writeOnly, .truncate])
+        try boot.write(Array("another boot".utf8))
+        let report = try bench.crashAndRecover()
+        #expect(report.committed == 1)
+        #expect(report.trashed == 2)
+        #expect(try bench.names() == ["a.md", "synced.md"])
+        #expect(try bench.trash() == ["a.md", "b.md"])
+        #expect(try bench.revisions(memory) == ["old"])
+        #expect(try bench.read("synced.md") == "kept")
+        try await bench.expectSound()
+    }
+
+    @Test("a session whose process lives is left alone")
+    func alive() throws {
+        let bench = try StagingBench()
+        try bench.make("b.md", "text")
+        let other = try Store.open(at: bench.path).tenant(.main)
+        #expect(try StagingRecovery.run(other).sessions == 0)
+        #expect(try bench.read("b.md") == "text")
+    }
+
+    @Test("a crash at any step of a commit loses nothing", arguments: CommitProbe.Step.allCases)
+    func crash(step: CommitProbe.Step) async throws {
+        let crash = Crash(at: nil)
+        let bench = try StagingBench(probe: crash.probe)
+        let memory = try bench.memory("a.md", "old")
+        let gone = try bench.memory("gone.md", "gone")
+        let away = try bench.memory("away.md", "away")
+        try bench.truncate(memory.node)
+        try bench.write(memory.node, "new")
+        try bench.make("b.md", "second")
+        try bench.unlink("gone.md")
+        try bench.make("gone.md", "back")
+        try bench.rename("away.md", to: "away.old")
+        try bench.make("away.md", "again")
+        crash.arm(step)
+        bench.clock.pass(.seconds(1))
+        bench.staging.commitDue()
+        _ = try bench.crashAndRecover()
+        #expect(try bench.names() == ["a.md", "away.md", "away.old", "b.md", "gone.md"])
+        #expect(try bench.trash() == [])
+        #expect(try bench.revisions(memory) == ["old", "new"])
+        #expect(try bench.revisions(gone) == ["gone", "back"])
+        #expect(try bench.revisions(away) == ["away", "again"])
+        #expect(try bench.row(at: "away.md")?.id == away.id)
+        #expect(try bench.read("b.md") == "second")
+        try await bench.expectSound()
+    }
+
+    @Test(
+        "a crash at any step of a rename over a memory leaves the old or the new content",
+        arguments: CommitProbe.Step.allCases
+    )
+    func crashInReplace(step: CommitProbe.Step) async throws {
+        let crash = Crash(at: nil)
+        let bench = try StagingBench(probe: crash.probe)
+        let memory = try bench.memory("a.md", "old")
+        try bench.make("temporary", "new")
+        crash.arm(step)
+        do { try bench.rename("temporary", to: "a.md") } catch {}
+        _ = try bench.crashAndRecover()
+        #expect(try bench.row(at: "a.md")?.id == memory.id)
+        #expect(try bench.trash() == [])
+        let names = try bench.names()
+        // A rename that reported its failure left the file at its name.
+        #expect(names == ["a.md"] || names == ["a.md", "temporary"])
+        if names.count == 1 { #expect(try bench.read("a.md") == "new") }
+        try await bench.expectSound()
+    }
+
+    @Test("an error that goes away costs nothing: the commit is tried again")
+    func triedAgain() async throws {
+        let crash = Crash(at: .place)
+        let bench = try StagingBench(probe: crash.probe)
+        try bench.make("b.md", "text")
+        bench.clock.pass(.seconds(1))
+        bench.staging.commitDue()
+        #expect(bench.staging.status().failures.count == 1)
+        #expect(try bench.read("b.md") == "text")
+        bench.settle()
+        #expect(bench.staging.status().failures.isEmpty)
+        #expect(try bench.names() == ["b.md"])
+        try await bench.expectSound()
+    }
+
+    @Test("a foreign file that got a memory's name survives a power cut")
+    func adoptedPowerCut() async throws {
+        let bench = try StagingBench()
+        try bench.make("temporary", "kept")
+        try bench.renameToForeign("temporary", to: ".x")
+        let node = try #require(
+            try bench.reader.entry(
+                in: StagingBench.root,
+                named: bench.name(".x"),
+                layouts: .foreign
+            )?.node
+        )
+        _ = try bench.staging.adopt(
+            node,
+            as: bench.name("x.md"),
+            in: StagingBench.root,
+            view: bench.view,
+            by: bench.caller,
+            bench.reader
+        )
+        let folders = try File.open(bench.tenant.directory + "/staging", [.readOnly, .directory])
+        let folder = try #require(try folders.entries().first { $0.kind == .directory })
+        let session = String(decoding: folder.name, as: UTF8.self)
+        let boot = try folders.open("\(session)/boot", [.writeOnly, .truncate])
+        try boot.write(Array("another boot".utf8))
+        let report = try bench.crashAndRecover()
+        #expect(report.committed == 1)
+        #expect(report.trashed == 0)
+        #expect(try bench.read("x.md") == "kept")
+        try await bench.expectSound()
+    }
+}
