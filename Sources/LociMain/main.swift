@@ -1,1 +1,3 @@
-print("loci")
+import Commands
+
+CommandLineTool.main()

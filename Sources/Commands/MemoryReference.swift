@@ -1,0 +1,71 @@
+import Loci
+
+/// A memory as a command line names it: by a path, or by its id.
+struct MemoryReference {
+    let tenant: Tenant
+    let memory: Memory
+
+    /// Finds the memory; throws `isADirectory` where the path is one.
+    init(_ argument: String, _ options: StoreOptions) throws(LociError) {
+        let (tenant, path) = try StoreFinder.place(argument, options)
+        self.tenant = tenant
+        Mounts.askToCommit(tenant)
+        do throws(LociError) {
+            memory = try tenant.memory(at: path)
+        } catch {
+            guard path.names.count == 1, let text = path.last?.utf8String,
+                let id = try? MemoryID(text), let found = try? tenant.memory(id)
+            else { throw error }
+            memory = found
+        }
+    }
+}
+
+extension Memory {
+    /// The path for people and scripts: the name alone where it has no place.
+    var shownPath: NamePath { path ?? NamePath([name]) }
+
+    /// What `--json` tells of a memory.
+    var json: JSON {
+        [
+            "id": .string(id.description),
+            "path": path.map { JSON(path: $0) } ?? .null,
+            "name": JSON(name: name),
+            "attributes": JSON(attributes: attributes),
+            "created": .string(created.description),
+            "updated": .string(updated.description),
+            "revision": .integer(Int64(revision.rawValue)),
+            "size": .integer(size),
+            "sha256": .string(hash.description),
+            "trashed": .bool(isTrashed),
+        ]
+    }
+}
+
+extension SpeechOptions {
+    /// Prints the path that a write resulted in.
+    func print(result memory: Memory, nul: Bool = false) throws(LociError) {
+        guard !quiet else { return }
+        var output = Output()
+        if json {
+            try output.line(memory.json)
+        } else {
+            try output.path(memory.shownPath, nul: nul)
+        }
+        try output.flush()
+    }
+}
+
+/// What commands and running mounts have to do with each other.
+enum Mounts {
+    /// Has running mounts commit what they hold, and says which did not in time.
+    static func askToCommit(_ tenant: Tenant) {
+        guard let silent = try? tenant.askMountsToCommit() else { return }
+        for mount in silent {
+            Words.note(
+                "the mount at \(mount.mountPoint) is still writing; what it has not committed is "
+                    + "not seen here."
+            )
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import ArgumentParser
+import Linux
+import Loci
+import Mount
+
+struct MountVerb: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "mount",
+            abstract: "Mount a tenant as a directory.",
+            discussion: """
+                Returns when the mount answers. Options: ro, tenant=, layout=N, subdir=, \
+                allow_other, uid=, gid=, umask=, xattr, foreign=dot|deny|all, quiet=100ms, \
+                actor=, reason=, migrate=on|off, usage=on|off, log=.
+                """
+        )
+    }
+
+    @Argument(help: ArgumentHelp("The store.", valueName: "store")) var store: String
+    @Argument(help: ArgumentHelp("An empty directory.", valueName: "mountpoint"))
+    var mountPoint: String
+    @Option(
+        name: .customShort("o"),
+        help: ArgumentHelp("Mount options, separated by commas.", valueName: "options")
+    )
+    var mountOptions: [String] = []
+    @Option(name: .long, help: ArgumentHelp("The tenant ($LOCI_TENANT).", valueName: "id"))
+    var tenant: String?
+    @Flag(name: .long, help: "Stay in the foreground; READY=1 goes to $NOTIFY_SOCKET.")
+    var foreground = false
+    @Option(name: .long, help: .hidden) var readyDescriptor: Int32?
+    @OptionGroup var speech: SpeechOptions
+
+    func run() async throws {
+        let options = try MountOptions(parsing: mountOptions)
+        try Self.requireFUSE()
+        try startDaemon(options)
+    }
+
+    /// Serves in this process until the mount ends.
+    ///
+    /// Blocks. For the main thread, before any other.
+    func serve() throws(LociError) {
+        let ready = ReadySignal(descriptor: readyDescriptor)
+        do throws(LociError) {
+            try Self.requireFUSE()
+            try serve(try MountOptions(parsing: mountOptions), telling: ready)
+        } catch {
+            ready.failed(error)
+            throw error
+        }
+    }
+
+    static func requireFUSE() throws(LociError) {
+        guard (try? File.status(of: "/dev/fuse")) == nil else { return }
+        throw LociError(
+            .fuseUnavailable,
+            subject: "/dev/fuse",
+            message: "/dev/fuse is missing, so nothing can be mounted here.",
+            remedy: "Install fuse3 and load the module (modprobe fuse); in a container add "
+                + "--device /dev/fuse --cap-add SYS_ADMIN."
+        )
+    }
+
+    // MARK: The daemon
+
+    /// Serves the mount until it is unmounted, or a signal asks for the end.
+    private func serve(
+        _ options: MountOptions,
+        telling ready: ReadySignal
+    ) throws(LociError) {
+        let signals = try Self.signals()
+        let tenant = try openTenant(options)
+        let path = String(
+            decoding: StoreFinder.absolute(RawArguments.bytes(mountPoint)),
+            as: UTF8.self
+        )
+        let daemon = try MountDaemon(
+            tenant: tenant,
+            mountPoint: path,
+            source: store,
+            options: options,
+            worker: MigrationWorkers.worker(of: tenant)
+        )
+        let watcher = try SignalWatcher(signals) { daemon.stop() }
+        try daemon.run(ready: { ready.isReady() })
+        watcher.end()
+    }
+
+    private static func signals() throws(LociError) -> Signals {
+        do throws(Errno) {
+            return try Signals([Signals.terminate, Signals.interrupt, Signals.hangUp])
+        } catch {
+            throw InputBytes.failure(error, Array("signals".utf8), "read")
+        }
+    }
+
+    private func openTenant(_ options: MountOptions) throws(LociError) -> Tenant {
+        var place = StoreOptions()
+        place.store = store
+        place.tenant = options.tenant?.rawValue ?? tenant
+        return try StoreFinder.tenant(place)
+    }
+
+    // MARK: The command
+
+    /// Starts this program again as a daemon, and waits until the mount answers.
+    private func startDaemon(_ options: MountOptions) throws(LociError) {
+        let answer = try MountDaemonProcess.start(
+            arguments: ["mount"] + daemonArguments
+        )
+        if let failure = answer { throw failure }
+        guard !speech.quiet else { return }
+        let tenant = try openTenant(options)
+        let scheme = try tenant.layout(options.layout?.rawValue).scheme
+        if speech.json || Terminal.outputIsTerminal {
+            try speech.print(
+                "Mounted tenant \(tenant.id) on \(mountPoint): \(scheme)\n"
+                    + "Why a call failed:  cat \(mountPoint)/.loci/last-error"
+            ) {
+                [
+                    "mountPoint": .string(mountPoint), "store": .string(tenant.store.path),
+                    "tenant": .string(tenant.id.rawValue), "scheme": .string(scheme.text),
+                ]
+            }
+        }
+    }
+
+    private var daemonArguments: [String] {
+        var arguments = [store, mountPoint, "--foreground"]
+        for option in mountOptions { arguments += ["-o", option] }
+        if let tenant { arguments += ["--tenant", tenant] }
+        return arguments
+    }
+}

@@ -1,0 +1,98 @@
+import Linux
+import Loci
+
+/// Standard output, for data: gathered, and written in large pieces.
+///
+/// One thread at a time. A reader that went away (`EPIPE`) ends the process quietly, as `head`
+/// wants it.
+struct Output: ~Copyable {
+    private var buffer: [UInt8] = []
+    private let file: File
+
+    init() {
+        file = File.standardOutput
+        buffer.reserveCapacity(1 << 16)
+    }
+
+    mutating func write(_ bytes: some Sequence<UInt8>) throws(LociError) {
+        buffer.append(contentsOf: bytes)
+        if buffer.count >= 1 << 16 { try flush() }
+    }
+
+    mutating func write(_ text: String) throws(LociError) { try write(text.utf8) }
+
+    mutating func line(_ text: String) throws(LociError) {
+        try write(text)
+        try write(CollectionOfOne(UInt8(ascii: "\n")))
+    }
+
+    /// One JSON value on a line of its own.
+    mutating func line(_ value: JSON) throws(LociError) {
+        try write(value.bytes())
+        try write(CollectionOfOne(UInt8(ascii: "\n")))
+    }
+
+    /// A path with the end that scripts asked for: a line feed, or NUL with `-0`.
+    mutating func path(_ path: NamePath, nul: Bool) throws(LociError) {
+        try write(path.bytes)
+        try write(CollectionOfOne(nul ? 0 : UInt8(ascii: "\n")))
+    }
+
+    mutating func flush() throws(LociError) {
+        guard !buffer.isEmpty else { return }
+        defer { buffer.removeAll(keepingCapacity: true) }
+        do throws(Errno) {
+            try file.write(buffer)
+        } catch .brokenPipe {
+            throw LociError(
+                .cancelled,
+                subject: "stdout",
+                message: "Nobody reads the output any more."
+            )
+        } catch {
+            throw LociError(
+                .inputOutput,
+                subject: "stdout",
+                message: "The output cannot be written: \(error.explanation).",
+                systemError: error.rawValue,
+                cause: error
+            )
+        }
+    }
+
+    deinit { _ = file.descriptor }
+}
+
+extension File {
+    /// Standard output, as a descriptor of its own.
+    fileprivate static var standardOutput: File {
+        (try? File(owning: 1).keepingOpen()) ?? File(owning: -1)
+    }
+
+    /// A second descriptor, while this one stays open for the rest of the process.
+    fileprivate consuming func keepingOpen() throws(Errno) -> File {
+        do throws(Errno) {
+            let copy = try duplicate(atLeast: 3)
+            _ = release()
+            return copy
+        } catch {
+            _ = release()
+            throw error
+        }
+    }
+}
+
+/// Standard error, for words: each call is one write, at once.
+enum Words {
+    static func say(_ text: String) {
+        let file = File(owning: 2)
+        // Who closed standard error does not want to hear of it.
+        try? file.write(Array(text.utf8))
+        _ = file.release()
+    }
+
+    static func line(_ text: String) { say(text + "\n") }
+
+    /// A sentence of ours about something that did not stop the work.
+    static func note(_ text: String) { line("loci: \(text)") }
+}

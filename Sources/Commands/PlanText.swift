@@ -1,0 +1,96 @@
+import Loci
+import Migration
+
+/// A plan for people.
+enum PlanText {
+    static func lines(_ plan: MigrationPlan) -> [String] {
+        var lines = [
+            "from  \(plan.from)  \(plan.fromScheme)      to  \(plan.to)  \(plan.toScheme)",
+            counts(plan),
+        ]
+        var second: [String] = []
+        if let largest = plan.largestDirectory {
+            second.append(
+                "largest new directory  \(largest.path)  \(Grouped.text(largest.memories))"
+            )
+        }
+        if let sample = plan.sample {
+            second.append("sample  \(sample.from) → \(sample.to)")
+        }
+        if !second.isEmpty { lines.append(second.joined(separator: "        ")) }
+        lines.append(shared(plan))
+        lines += remarks(plan)
+        lines.append(
+            "Nothing has been changed. Start it with:  loci migrate start '\(plan.toScheme)'"
+        )
+        return lines
+    }
+
+    private static func counts(_ plan: MigrationPlan) -> String {
+        var line =
+            "memories \(Grouped.text(plan.memories))   to move \(Grouped.text(plan.toMove))"
+            + "   already in place \(Grouped.text(plan.inPlace))"
+        for missing in plan.missing {
+            line += "   missing field \(Grouped.text(missing.memories))"
+            line += " (\(missing.field) → \(missing.field)=_)"
+        }
+        return line + "   collisions \(Grouped.text(plan.collisions.count))"
+    }
+
+    private static func shared(_ plan: MigrationPlan) -> String {
+        let names = plan.shared.samples.map { "/\($0)" }.joined(separator: ", ")
+        return "directories that both layouts share \(Grouped.text(plan.shared.count)) (\(names))"
+            + "   consumers that list in them: mount -o layout=\(plan.from) first"
+    }
+
+    private static func remarks(_ plan: MigrationPlan) -> [String] {
+        var lines: [String] = []
+        if plan.foreign > 0 {
+            lines.append("foreign files \(Grouped.text(plan.foreign)): they stay")
+        }
+        if !plan.hidden.isEmpty {
+            lines.append(
+                "not in the new paths  \(plan.hidden.joined(separator: ", "))   memories keep them"
+            )
+        }
+        let lists: [(String, Int, [NamePath])] = [
+            ("collisions", plan.collisions.count, plan.collisions.samples.map(\.path)),
+            ("names too long", plan.tooLong.count, plan.tooLong.samples),
+            ("claimed by another layout", plan.brokenClaims.count, plan.brokenClaims.samples),
+            ("twins by case or normal form", plan.twins.count, plan.twins.samples),
+        ]
+        for (title, count, samples) in lists where count > 0 {
+            let paths = samples.prefix(3).map(\.description).joined(separator: "  ")
+            lines.append("\(title) \(Grouped.text(count))   \(paths)")
+        }
+        return lines
+    }
+}
+
+extension MigrationPlan {
+    func json(of tenant: TenantID) -> JSON {
+        [
+            "tenant": .string(tenant.rawValue),
+            "from": .integer(Int64(from.rawValue)), "fromScheme": .string(fromScheme.text),
+            "to": .integer(Int64(to.rawValue)), "toScheme": .string(toScheme.text),
+            "memories": .integer(Int64(memories)), "trashed": .integer(Int64(trashed)),
+            "toMove": .integer(Int64(toMove)), "inPlace": .integer(Int64(inPlace)),
+            "bytes": .integer(bytes), "foreign": .integer(Int64(foreign)),
+            "missing": .object(
+                missing.map { JSON.Member($0.field, .integer(Int64($0.memories))) }
+            ),
+            "hidden": .array(hidden.map { .string($0) }),
+            "collisions": .integer(Int64(collisions.count)),
+            "tooLong": .integer(Int64(tooLong.count)),
+            "claimed": .integer(Int64(brokenClaims.count)),
+            "twins": .integer(Int64(twins.count)),
+            "shared": .integer(Int64(shared.count)),
+            "largest": largestDirectory.map {
+                ["path": JSON(path: $0.path), "memories": .integer(Int64($0.memories))]
+            } ?? .null,
+            "sample": sample.map { ["from": JSON(path: $0.from), "to": JSON(path: $0.to)] }
+                ?? .null,
+            "dispute": dispute.map { .string($0.message) } ?? .null,
+        ]
+    }
+}

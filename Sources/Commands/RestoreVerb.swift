@@ -1,0 +1,205 @@
+import ArgumentParser
+import Loci
+
+struct RestoreVerb: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "restore",
+            abstract: "Bring memories back: from the trash, or to an earlier revision."
+        )
+    }
+
+    @Argument(help: "The memory, by its path before it was deleted, or by its id.")
+    var path: String?
+    @Option(name: .long, help: ArgumentHelp("Go back to this revision.", valueName: "n"))
+    var revision: Int?
+    @Option(name: .long, help: ArgumentHelp("Go back to this time.", valueName: "time"))
+    var at: String?
+    @Option(name: .long, help: ArgumentHelp("Go back to this snapshot.", valueName: "name"))
+    var snapshot: String?
+    @Option(name: .long, help: ArgumentHelp("All that was deleted below it.", valueName: "path"))
+    var under: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("With --under: how long ago, or since when.", valueName: "time")
+    )
+    var since: String?
+    @Flag(name: .long, help: "With --under: only tell what would come back.")
+    var dryRun = false
+    @OptionGroup var place: StoreOptions
+    @OptionGroup var who: OriginOptions
+    @OptionGroup var speech: SpeechOptions
+    @OptionGroup var paths: PathOptions
+
+    func validate() throws {
+        if (path == nil) == (under == nil) {
+            throw ValidationError("Give either a PATH or --under PATH.")
+        }
+        if under != nil, since == nil {
+            throw ValidationError("--under needs --since, such as --since 10m.")
+        }
+        if [revision.map(String.init), at, snapshot].compactMap({ $0 }).count > 1 {
+            throw ValidationError("Give one of --revision, --at and --snapshot.")
+        }
+    }
+
+    func run() async throws {
+        if let under, let since { return try await restoreAll(under, since) }
+        let (tenant, path) = try StoreFinder.place(path ?? ".", place)
+        Mounts.askToCommit(tenant)
+        let isEarlier = revision != nil || at != nil || snapshot != nil
+        if let memory = try? tenant.memory(at: path) {
+            guard isEarlier else {
+                throw LociError(
+                    .nameTaken,
+                    subject: path.description,
+                    message: "'\(path)' is not in the trash: a memory of that path is there.",
+                    remedy: "Name a revision with --revision N; loci log \(path) lists changes."
+                )
+            }
+            let number = try revision(of: memory, in: tenant)
+            let restored = try await tenant.restore(
+                memory.id,
+                revision: number,
+                origin: who.origin
+            )
+            return try speech.print(result: restored, nul: paths.nul)
+        }
+        let trashed = try tenant.trashed(at: path)
+        var restored = try await tenant.restore(trashed.id, to: nil, origin: who.origin)
+        if isEarlier {
+            let number = try revision(of: restored, in: tenant)
+            restored = try await tenant.restore(restored.id, revision: number, origin: who.origin)
+        }
+        try speech.print(result: restored, nul: paths.nul)
+    }
+
+    /// The revision that was current at the time that the options name.
+    private func revision(
+        of memory: Memory,
+        in tenant: Tenant
+    ) throws(LociError) -> RevisionNumber {
+        if let revision { return RevisionNumber(revision) }
+        var time = tenant.clock()
+        if let at { time = try Timestamp(at, now: time) }
+        if let snapshot {
+            let all = try tenant.snapshots()
+            guard let found = all.first(where: { $0.name == snapshot }) else {
+                throw SnapshotVerb.unknown(snapshot, all.map(\.name))
+            }
+            time = found.created
+        }
+        let past = try tenant.revisions(of: memory.id).last { $0.created <= time }
+        guard let past else {
+            throw LociError(
+                .notFound,
+                subject: memory.shownPath.description,
+                message: "'\(memory.shownPath)' had no revision at \(time) that is still kept.",
+                remedy: "Read:  loci log \(memory.shownPath)"
+            )
+        }
+        return past.number
+    }
+
+    private func restoreAll(_ under: String, _ since: String) async throws {
+        let (tenant, path) = try StoreFinder.place(under, place)
+        Mounts.askToCommit(tenant)
+        let now = tenant.clock()
+        let time: Timestamp
+        if let duration = try? LociDuration.parse(since) {
+            time = now - duration
+        } else {
+            time = try Timestamp(since, now: now)
+        }
+        let report = try await tenant.restore(
+            under: path,
+            since: time,
+            dryRun: dryRun,
+            origin: who.origin
+        )
+        try speech.print(report.sentence(dryRun: dryRun)) { report.json }
+        try report.throwIfPartial()
+    }
+}
+
+extension RestoreReport {
+    func sentence(dryRun: Bool) -> String {
+        let verb = dryRun ? "Would bring" : "Brought"
+        var text = "\(verb) back \(Grouped.text(untrashed)) from the trash"
+        if trashed > 0 { text += ", put \(Grouped.text(trashed)) into it" }
+        if contents > 0 { text += ", contents of \(Grouped.text(contents))" }
+        if places > 0 { text += ", attributes and places of \(Grouped.text(places))" }
+        text += "."
+        for path in paths.prefix(Self.kept) { text += "\n\(path)" }
+        return text
+    }
+
+    var json: JSON {
+        [
+            "untrashed": .integer(Int64(untrashed)), "trashed": .integer(Int64(trashed)),
+            "contents": .integer(Int64(contents)), "places": .integer(Int64(places)),
+            "paths": .array(paths.map { JSON(path: $0) }),
+            "failed": .integer(Int64(failureCount)),
+            "failures": .array(
+                failures.map {
+                    ["id": .string($0.memory.description), "reason": .string($0.reason)]
+                }
+            ),
+        ]
+    }
+
+    /// Lists what could not be restored, and ends with its exit status.
+    func throwIfPartial() throws {
+        guard failureCount > 0 else { return }
+        for failure in failures { Words.note("\(failure.memory): \(failure.reason)") }
+        throw LociError(
+            .partlyDone,
+            subject: "restore",
+            message: "\(Grouped.text(failureCount)) memories could not be restored."
+        )
+    }
+}
+
+extension Tenant {
+    /// The memory in the trash that had a path in the listed layout: of several the one that was
+    /// deleted last, or the one that `name~id` names.
+    func trashed(at path: NamePath) throws(LociError) -> Memory {
+        if path.names.count == 1, let text = path.last?.utf8String,
+            let id = try? MemoryID(text)
+        {
+            return try memory(id)
+        }
+        let scheme = try listedLayout().scheme
+        var found: (memory: Memory, deleted: ChangeNumber)?
+        var cursor: ListCursor?
+        repeat {
+            let page = try listTrash(after: cursor)
+            for memory in page.memories where try isNamed(memory, path, scheme) {
+                let changes = try history(of: memory.id, limit: 1)
+                let deleted = changes.first?.number ?? ChangeNumber(0)
+                if deleted > found?.deleted ?? ChangeNumber(-1) { found = (memory, deleted) }
+            }
+            cursor = page.next
+        } while cursor != nil
+        if let found { return found.memory }
+        // Neither there nor in the trash: the error of a path that is not there fits.
+        return try memory(at: path)
+    }
+
+    private func isNamed(
+        _ memory: Memory,
+        _ path: NamePath,
+        _ scheme: Scheme
+    ) throws(LociError) -> Bool {
+        guard let last = path.last else { return false }
+        let exact = memory.name == last
+        let byID = last.bytes == memory.name.bytes + [ASCII.tilde] + memory.id.text
+        guard exact || byID else { return false }
+        let fields = MemoryFields(
+            id: memory.id,
+            created: memory.created,
+            attributes: memory.attributes
+        )
+        return try scheme.render(fields) == path.parent.names
+    }
+}

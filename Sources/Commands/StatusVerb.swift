@@ -1,0 +1,54 @@
+import ArgumentParser
+import Loci
+import Migration
+
+struct StatusVerb: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "status",
+            abstract: "Tell how tenants are: memories, mounts, migration."
+        )
+    }
+
+    @OptionGroup var place: TenantsOptions
+    @OptionGroup var speech: SpeechOptions
+
+    func run() async throws {
+        var table = Table("TENANT", "MEMORIES", "TRASHED", "FOREIGN", "STATE", "MOUNTS", "SCHEME")
+        var objects: [JSON] = []
+        let outcome = try await MigrateVerb.each(place) { tenant, _ in
+            let counts = try tenant.counts()
+            let foreign = try tenant.foreignCount()
+            let mounts = try tenant.mounts()
+            let listed = try tenant.listedLayout()
+            let state = try Migrator(tenant).status().state.rawValue
+            table.append(
+                tenant.id.rawValue,
+                "\(counts.live)",
+                "\(counts.trashed)",
+                "\(foreign)",
+                state,
+                mounts.map(\.mountPoint).joined(separator: ","),
+                listed.scheme.text
+            )
+            objects.append([
+                "tenant": .string(tenant.id.rawValue), "store": .string(tenant.store.path),
+                "memories": .integer(Int64(counts.live)),
+                "trashed": .integer(Int64(counts.trashed)), "foreign": .integer(Int64(foreign)),
+                "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
+                "scheme": .string(listed.scheme.text),
+                "mounts": .array(
+                    mounts.map {
+                        [
+                            "mountPoint": .string($0.mountPoint),
+                            "pid": .integer(Int64($0.pid)), "options": .string($0.options),
+                            "started": .string($0.started.description),
+                        ]
+                    }
+                ),
+            ])
+        }
+        try speech.print(table, objects)
+        try outcome.finish(speech)
+    }
+}

@@ -1,0 +1,149 @@
+import ArgumentParser
+import Loci
+
+struct CheckVerb: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "fsck",
+            abstract: "Check everything that must always hold.",
+            discussion: "Exit 0 when all is well, 1 when something is not."
+        )
+    }
+
+    @Flag(name: .long, help: "Do not read the contents: only whether they are there.")
+    var quick = false
+    @OptionGroup var place: TenantsOptions
+    @OptionGroup var speech: SpeechOptions
+
+    func run() async throws {
+        let (store, ids) = try StoreFinder.tenants(place)
+        var isClean = true
+        try await EachTenant.run(ids, speech) { id in
+            let tenant = try store.tenant(id)
+            Mounts.askToCommit(tenant)
+            let findings = try await showing("checking \(id)", speech) { feed in
+                try await tenant.check(contents: !quick, progress: feed)
+            }
+            if !findings.isEmpty { isClean = false }
+            try report(findings, id)
+        }
+        if !isClean { throw ExitStatus.no }
+    }
+
+    private func report(_ findings: [Finding], _ id: TenantID) throws(LociError) {
+        guard !speech.quiet else { return }
+        var output = Output()
+        if speech.json {
+            let list = findings.map { finding -> JSON in
+                [
+                    "rule": .integer(Int64(finding.rule)), "subject": .string(finding.subject),
+                    "message": .string(finding.message),
+                ]
+            }
+            try output.line([
+                "tenant": .string(id.rawValue), "clean": .bool(findings.isEmpty),
+                "findings": .array(list),
+            ])
+        } else {
+            for finding in findings { try output.line("\(id): \(finding)") }
+            try output.line(
+                findings.isEmpty
+                    ? "\(id): clean" : "\(id): \(Grouped.text(findings.count)) findings"
+            )
+        }
+        try output.flush()
+    }
+}
+
+struct CollectVerb: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "gc",
+            abstract: "Show, and with --delete remove, what nobody needs."
+        )
+    }
+
+    @Flag(name: .long, help: "Remove it.") var delete = false
+    @OptionGroup var place: TenantsOptions
+    @OptionGroup var who: OriginOptions
+    @OptionGroup var confirmation: ConfirmOptions
+    @OptionGroup var speech: SpeechOptions
+
+    func run() async throws {
+        let (store, ids) = try StoreFinder.tenants(place)
+        if delete {
+            try confirmation.confirm(
+                "Contents that nothing names any more would be removed for good.",
+                subject: "gc"
+            )
+        }
+        var table = Table("TENANT", "BLOBS", "BYTES", "WAITING", "DELETED")
+        var objects: [JSON] = []
+        let outcome = try await EachTenant.failures(ids) { id in
+            let tenant = try store.tenant(id)
+            if delete { _ = try await tenant.applyRetention(origin: who.origin) }
+            let report = try await showing("collecting \(id)", speech) { feed in
+                try await tenant.collect(delete: delete, origin: who.origin, progress: feed)
+            }
+            table.append(
+                id.rawValue,
+                "\(report.blobs)",
+                "\(report.bytes)",
+                "\(report.waiting)",
+                delete ? "yes" : "no"
+            )
+            objects.append([
+                "tenant": .string(id.rawValue), "blobs": .integer(Int64(report.blobs)),
+                "bytes": .integer(report.bytes), "waiting": .integer(Int64(report.waiting)),
+                "deleted": .bool(delete),
+            ])
+        }
+        try speech.print(table, objects)
+        try outcome.finish(speech)
+    }
+}
+
+/// Runs something for several tenants: one that fails does not stop the others.
+enum EachTenant {
+    struct Outcome {
+        fileprivate var failures: [(tenant: TenantID, error: LociError)] = []
+        fileprivate let count: Int
+
+        /// Throws the failure of the only tenant, or `partlyDone` where some of several failed.
+        func finish(_ speech: SpeechOptions) throws {
+            guard let first = failures.first else { return }
+            if count == 1 { throw first.error }
+            for (tenant, error) in failures {
+                Words.line("loci: \(tenant): \(Failure.sentence(error))")
+            }
+            throw LociError(
+                .partlyDone,
+                subject: "tenants",
+                message: "\(failures.count) of \(count) tenants failed."
+            )
+        }
+    }
+
+    static func failures(
+        _ ids: [TenantID],
+        _ body: (TenantID) async throws -> Void
+    ) async throws -> Outcome {
+        var outcome = Outcome(count: ids.count)
+        for id in ids {
+            do {
+                try await body(id)
+            } catch let error as LociError {
+                outcome.failures.append((id, error))
+            }
+        }
+        return outcome
+    }
+
+    static func run(
+        _ ids: [TenantID],
+        _ speech: SpeechOptions,
+        _ body: (TenantID) async throws -> Void
+    ) async throws {
+        try await failures(ids, body).finish(speech)
+    }
+}
