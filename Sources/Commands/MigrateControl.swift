@@ -147,16 +147,14 @@ extension MigrateVerb {
         func run() async throws {
             let period = try LociDuration.parse(quietPeriod)
             let number = layout.map { LayoutNumber($0) }
-            if !step.check {
+            let check = Migrator.Check.retire(number, quietPeriod: force ? .zero : period)
+            try await step.run(check, "The old layout is retired.") { migrator, origin in
+                // What is refused anyway needs no confirmation first.
+                try migrator.check(check)
                 try confirmation.confirm(
                     "The paths of the old layout would end for good.",
                     subject: layout.map { "layout \($0)" } ?? "the old layout"
                 )
-            }
-            try await step.run(
-                .retire(number, quietPeriod: force ? .zero : period),
-                "The old layout is retired."
-            ) { migrator, origin in
                 try migrator.retire(number, force: force, quietPeriod: period, origin: origin)
             }
         }

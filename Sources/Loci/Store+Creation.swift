@@ -42,6 +42,15 @@ extension Store {
             )
         }
         if !StoreFiles.exists(path) {
+            let parent = StoreFiles.parent(of: path)
+            guard StoreFiles.exists(parent) else {
+                throw LociError(
+                    .notFound,
+                    subject: parent,
+                    message: "The directory \(parent), where the store would be, is missing.",
+                    remedy: "Make it with: mkdir -p \(parent)"
+                )
+            }
             try StoreFiles.makeDirectory(path, mode: 0o755)
             try StoreFiles.syncDirectory(StoreFiles.parent(of: path))
         }
