@@ -107,14 +107,20 @@ let package = Package(
         tests("FUSETests", ["FUSE", "Linux"]),
         tests("BlobsTests", ["Blobs", "Linux", "Model", "TestSupport"]),
         tests("CatalogTests", ["Catalog", "Linux", "Model", "SQL"]),
-        tests("LociTests", ["Blobs", "Catalog", "Linux", "Loci", "Model", "SQL"]),
+        tests(
+            "LociTests",
+            ["Blobs", "Catalog", "Linux", "Loci", "Model", "SQL", "TestSupport"]
+        ),
         tests(
             "MigrationTests",
             ["Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "SQL", "TestSupport"]
         ),
         tests(
             "MountedTests",
-            ["Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "Mount", "SQL"]
+            [
+                "Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "Mount", "SQL",
+                "TestSupport",
+            ]
         ),
         // The built program on real mounts, driven by the tools that people use.
         tests("EndToEndTests", ["Linux", "TestSupport"]),

@@ -7,19 +7,20 @@ extension File {
     /// symbolic link is followed. Somebody else making the same directories is no error, nor is
     /// somebody removing one meanwhile: then it is made again.
     ///
-    /// Returns The last directory, open for reading, and the paths of the directories that
+    /// Returns the last directory, open for reading, and the paths of the directories that
     /// this call made, outermost first.
     package func makeDirectoriesBeneath(
         _ path: [UInt8],
         mode: UInt32 = 0o777
     ) throws(Errno) -> MadeDirectories {
         var made: [[UInt8]] = []
-        for _ in 0..<64 {
+        for _ in 0..<Self.attemptsToMakeDirectories {
             do throws(Errno) {
                 let last = try walk(path, mode: mode, made: &made)
                 return MadeDirectories(last: last, made: made)
             } catch .noSuchFile {
-                continue
+                // In a directory that was removed itself nothing can be made, ever.
+                if try status().linkCount == 0 { throw .noSuchFile }
             }
         }
         throw .noSuchFile
@@ -31,6 +32,9 @@ extension File {
     ) throws(Errno) -> MadeDirectories {
         try makeDirectoriesBeneath(Array(path.utf8), mode: mode)
     }
+
+    /// Who removes directories all the time wins most rounds, but not so many in a row.
+    private static var attemptsToMakeDirectories: Int { 4096 }
 
     /// What `makeDirectoriesBeneath` answers.
     package struct MadeDirectories: ~Copyable, Sendable {

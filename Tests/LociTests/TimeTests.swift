@@ -192,28 +192,6 @@ struct TimeTests {
         #expect(numbers == Array(start.rawValue + 1...start.rawValue + 60))
     }
 
-    @Test("tells a change of another process, while it waits for none of its own")
-    func feedIsPrompt() async throws {
-        let other = try made.reopened()
-        let began = AsyncStream<Void>.makeStream()
-        let follower = Task { [tenant] in
-            var iterator = tenant.changes.makeAsyncIterator()
-            began.continuation.finish()
-            let change = try await iterator.next()
-            return (change, SystemClock.monotonic())
-        }
-        for await _ in began.stream {}
-        // Long enough that the feed waits.
-        try await Task.sleep(for: .milliseconds(100))
-        let memory = try await other.append([], at: NamePath("user=b/x.md"), origin: origin)
-        let committed = SystemClock.monotonic()
-        let (change, seen) = try await follower.value
-        #expect(change?.memory == memory.id)
-        #expect(change?.operation == .add)
-        // Tests beside this one block the threads that tasks run on: a bound for never, not for late.
-        #expect(seen - committed < 60_000_000_000)
-    }
-
     @Test("is followed until the task is cancelled")
     func feedEnds() async throws {
         let follower = Task { [tenant] in

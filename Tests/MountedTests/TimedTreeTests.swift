@@ -6,7 +6,7 @@ import Testing
 @testable import Mount
 
 @Suite(.serialized, .timeLimit(.minutes(2)))
-struct TreeTests {
+struct TimedTreeTests {
     @Test("a memory that is there before the mount is listed and reads its bytes")
     func listsAndReads() async throws {
         let mounted = try MountedTenant()
