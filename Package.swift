@@ -95,6 +95,14 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What Tools/bench measures within one process.
+        .executableTarget(
+            name: "Bench",
+            dependencies: ["Linux", "Loci", "Migration", "Model"],
+            path: "Tools/Bench",
+            swiftSettings: settings
+        ),
+
         .target(
             name: "TestSupport",
             dependencies: ["Linux"],

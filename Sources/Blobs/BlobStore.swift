@@ -47,7 +47,10 @@ package protocol BlobStore: Sendable {
     func syncAll() throws(BlobError)
 
     /// Removes a key; a missing one is no error.
-    func remove(_ key: BlobKey) throws(BlobError)
+    ///
+    /// Returns the blob's size in bytes; nil where none had the key.
+    @discardableResult
+    func remove(_ key: BlobKey) throws(BlobError) -> Int64?
 
     /// Removes the directories that led to these keys, from the innermost on, while they are
     /// empty.

@@ -44,16 +44,32 @@ package final class DirectoryBlobStore: BlobStore {
         return try naming(key) { () throws(Errno) in try Self.digest(of: file) }
     }
 
-    package func remove(_ key: BlobKey) throws(BlobError) {
+    @discardableResult
+    package func remove(_ key: BlobKey) throws(BlobError) -> Int64? {
         try naming(key) { () throws(Errno) in
-            do throws(Errno) {
-                // Not through the cache: in a directory that is gone everything is missing.
-                try openDirectory(key.directory, .path).unlink(key.lastComponent)
-            } catch .noSuchFile {
-                return
-            } catch .notDirectory {
-                return
+            if let known = directories.find(key.directory) {
+                if let size = try unlink(key, in: known) { return size }
+                // It may be another directory by now: in one that is gone everything is missing.
+                directories.forget(key.directory)
             }
+            do throws(Errno) {
+                return try unlink(key, in: try existingDirectory(key.directory))
+            } catch .noSuchFile {
+                return nil
+            } catch .notDirectory {
+                return nil
+            }
+        }
+    }
+
+    /// The size of what was unlinked; nil where nothing has the name.
+    private func unlink(_ key: BlobKey, in directory: OpenDirectory) throws(Errno) -> Int64? {
+        do throws(Errno) {
+            let size = try directory.file.status(of: key.lastComponent).size
+            try directory.file.unlink(key.lastComponent)
+            return size
+        } catch .noSuchFile {
+            return nil
         }
     }
 

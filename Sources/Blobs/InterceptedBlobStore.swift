@@ -59,9 +59,10 @@ package struct InterceptedBlobStore<Base: BlobStore>: BlobStore {
         try base.syncAll()
     }
 
-    package func remove(_ key: BlobKey) throws(BlobError) {
+    @discardableResult
+    package func remove(_ key: BlobKey) throws(BlobError) -> Int64? {
         try before(.remove(key))
-        try base.remove(key)
+        return try base.remove(key)
     }
 
     package func removeEmptyDirectories(

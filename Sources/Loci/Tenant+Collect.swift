@@ -42,6 +42,7 @@ extension Tenant {
             while true {
                 let due = try dueKeys(limit: 256)
                 if due.isEmpty { return report }
+                try catalog.sync()
                 let batch = try collect(due, durability: .full, origin: origin)
                 report.blobs += batch.blobs
                 report.bytes += batch.bytes
@@ -100,16 +101,14 @@ extension Tenant {
 
     /// Up to `limit` keys whose grace time is over, for `collect(_:)`.
     ///
-    /// The rows that gave them up survive a power cut from now on. Blocks.
+    /// The rows that gave them up may be lost in a power cut until `catalog.sync()`. Blocks.
     package func dueKeys(limit: Int) throws(LociError) -> [String] {
-        let due = try read { reader in try reader.collectable(at: self.clock(), limit: limit) }
-        if !due.isEmpty { try catalog.sync() }
-        return due
+        try read { reader in try reader.collectable(at: self.clock(), limit: limit) }
     }
 
     /// Removes the blobs of keys that `dueKeys` gave, in one transaction.
     ///
-    /// The caller holds the mover's lock.
+    /// The caller holds the mover's lock, and has made durable what gave the keys up.
     ///
     /// Each is looked at again under the writer lock, in the transaction that forgets it: nothing
     /// can come to need it in between. A crash after the unlink leaves a row whose blob is gone,
@@ -154,8 +153,7 @@ extension Tenant {
         _ now: Timestamp
     ) throws(LociError) -> Int64? {
         try storing { () throws(BlobError) in
-            let size = try blobs.size(of: key)
-            try blobs.remove(key)
+            let size = try blobs.remove(key)
             if reason == .placing || reason == .moving {
                 let before = now - Self.placingGrace
                 try blobs.removePartials(besides: key, before: before.nanoseconds)

@@ -66,6 +66,8 @@ struct Move {
 /// Blobs that move together.
 struct MoveBatch {
     var moves: [Move]
+    /// Those of `moves` that still have to be linked, by index.
+    var leaving: [Int] = []
     let target: Layout
     /// The newest change when the keys were made.
     let asOf: ChangeNumber

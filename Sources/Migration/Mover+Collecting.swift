@@ -7,8 +7,7 @@ extension Mover {
     /// ④ Removes blobs whose grace time is over and that no row names.
     ///
     /// Returns how many keys were dealt with.
-    func collectBatch() throws(LociError) -> Int {
-        let keys = try tenant.dueKeys(limit: batchSize)
+    func collect(_ keys: [String]) throws(LociError) -> Int {
         var left = keys[...]
         while !left.isEmpty {
             let chunk = left.prefix(collectSizer.size)

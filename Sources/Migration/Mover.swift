@@ -78,24 +78,63 @@ final class Mover {
         return (result, held)
     }
 
-    // MARK: A batch
+    // MARK: A round
 
-    /// Moves up to `limit` blobs, current revisions first.
+    /// What one round did.
+    struct Round: Hashable {
+        /// Old keys that were dealt with.
+        var collected = 0
+        /// Blobs that were dealt with; nil where nothing is misplaced, or nothing was to move.
+        var moved: Int?
+    }
+
+    /// Collects what is due, and moves up to `limit` blobs, current revisions first; without a
+    /// limit it moves none.
     ///
-    /// Returns how many moved; nil where nothing is misplaced.
-    func moveBatch(limit: Int) throws(LociError) -> Int? {
+    /// One sync of the log serves both: it makes ③ of earlier batches and ① of this one durable,
+    /// before anything is unlinked for the one and linked for the other.
+    func round(moving limit: Int?) throws(LociError) -> Round {
+        var round = Round()
+        let due = try tenant.dueKeys(limit: batchSize)
+        // A full disk lets nothing begin; what frees space is done all the same.
+        let begun = Result { () throws(LociError) in try limit.map(begin) ?? nil }
+        let begins = (try? begun.get()).flatMap(\.self)?.leaving.isEmpty == false
+        if !due.isEmpty || begins { try sync() }
+        round.collected = try collect(due)
+        guard var batch = try begun.get() else { return round }
+        try finish(&batch)
+        round.moved = batch.moves.count
+        return round
+    }
+
+    private func sync() throws(LociError) {
+        try tuning.before(.syncAccount)
+        try tenant.catalog.sync()
+    }
+
+    /// ① of the next batch, not yet durable; nil where nothing is misplaced.
+    private func begin(limit: Int) throws(LociError) -> MoveBatch? {
         guard var batch = try nextBatch(limit: min(limit, batchSize)) else { return nil }
         try verify(batch)
+        batch.leaving = batch.moves.indices.filter { !batch.moves[$0].isInPlace }
+        try account(&batch)
+        return batch
+    }
+
+    /// ② and ③ of a batch that is accounted for.
+    private func finish(_ batch: inout MoveBatch) throws(LociError) {
         var linked: Set<Move.ID> = []
-        var leaving = batch.moves.indices.filter { !batch.moves[$0].isInPlace }
-        while !leaving.isEmpty {
-            try account(leaving, of: &batch)
-            leaving.removeAll { batch.moves[$0].isInPlace }
-            leaving = try link(leaving, of: batch, &linked)
-            for index in leaving { try batch.moves[index].passOver(tenant, batch.target) }
+        while !batch.leaving.isEmpty {
+            batch.leaving = try link(batch, &linked)
+            guard !batch.leaving.isEmpty else { break }
+            // Other bytes stand under their keys: they get the next ones.
+            for index in batch.leaving {
+                try batch.moves[index].passOver(tenant, batch.target)
+            }
+            try account(&batch)
+            try sync()
         }
         try commit(batch, linked: linked)
-        return batch.moves.count
     }
 
     /// The next blobs to move, with the keys that the target layout gives them.
@@ -157,11 +196,12 @@ final class Mover {
     }
 
     /// ① The new keys are chosen, and accounted for before any blob stands under them.
-    private func account(_ indices: [Int], of batch: inout MoveBatch) throws(LociError) {
+    private func account(_ batch: inout MoveBatch) throws(LociError) {
+        guard !batch.leaving.isEmpty else { return }
         try tuning.before(.account)
         let notBefore = tenant.clock() + tuning.placingTime
         let (tenant, target) = (tenant, batch.target)
-        try inChunks(indices) { chunk, transaction in
+        try inChunks(batch.leaving) { chunk, transaction in
             for index in chunk {
                 while try !Self.isFree(batch.moves[index], transaction.reader) {
                     try batch.moves[index].passOver(tenant, target)
@@ -171,8 +211,7 @@ final class Mover {
                 try transaction.collect(move.new.text, notBefore: notBefore, reason: .moving)
             }
         }
-        try tuning.before(.syncAccount)
-        try tenant.catalog.sync()
+        batch.leaving.removeAll { batch.moves[$0].isInPlace }
     }
 
     /// Whether a blob may get its new key: no row names it, nobody else is about to.
@@ -198,15 +237,13 @@ final class Mover {
     ///
     /// Notes those that do. Returns those that need another key; the rest is gone.
     private func link(
-        _ indices: [Int],
-        of batch: MoveBatch,
+        _ batch: MoveBatch,
         _ linked: inout Set<Move.ID>
     ) throws(LociError) -> [Int] {
-        guard !indices.isEmpty else { return [] }
         try tuning.before(.link)
         var keys: [BlobKey] = []
         var occupied: [Int] = []
-        for index in indices {
+        for index in batch.leaving {
             let move = batch.moves[index]
             switch try link(move) {
             case .done:

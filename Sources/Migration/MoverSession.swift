@@ -92,30 +92,32 @@ final class MoverSession {
         let control = try mover.read { try MigrationControl($0) }
         pace.set(control.rate)
         var situation = Situation(isPaused: control.isPaused)
-        // First what frees space: also a full disk, which pauses moving, is to get better.
-        let collected = try mover.collectBatch()
+        let limit = control.isPaused ? nil : admitted()
+        let isHeldBack = limit == nil && !control.isPaused
+        let done = try mover.round(moving: limit)
         let kept = try retain()
         let cleared = try mover.clearBatch()
-        let moved = control.isPaused ? nil : try move()
-        situation.isBusy = moved != nil || cleared || collected > 0 || kept
-        situation.isSettled = moved == nil && !cleared && !control.isPaused
+        situation.isBusy =
+            done.moved != nil || isHeldBack || cleared || done.collected > 0 || kept
+        situation.isSettled = limit != nil && done.moved == nil && !cleared
         if !situation.isBusy {
             situation.nextCollection = try mover.read { try $0.nextCollectable(reason: .moved) }
         }
         return situation
     }
 
-    private func move() throws(LociError) -> Int? {
-        guard var throttle = pace.throttle else { return try mover.moveBatch(limit: .max) }
+    /// How many blobs may move now.
+    ///
+    /// Nil where the throttle says to wait: a part of that time was waited when this returns, since
+    /// collecting goes on meanwhile.
+    private func admitted() -> Int? {
+        guard var throttle = pace.throttle else { return .max }
         let limit = throttle.batch
-        if case .wait(let time) = throttle.admit(limit, now: SystemClock.monotonic()) {
-            pace.throttle = throttle
-            // Collecting goes on meanwhile, so only a part of the time is waited at once.
-            MigrationWorker.wait(stop, min(time, .milliseconds(100)))
-            return 0
-        }
+        let decision = throttle.admit(limit, now: SystemClock.monotonic())
         pace.throttle = throttle
-        return try mover.moveBatch(limit: limit)
+        guard case .wait(let time) = decision else { return limit }
+        MigrationWorker.wait(stop, min(time, .milliseconds(100)))
+        return nil
     }
 
     private func retain() throws(LociError) -> Bool {
