@@ -43,13 +43,6 @@ extension CatalogReader {
         }
     }
 
-    /// Why a key is collectable; nil where it is not, or where a newer program wrote the reason.
-    package func collectReason(ofBlob key: String) throws(SQLError) -> CollectReason? {
-        try statement("SELECT reason FROM collectable WHERE blob_key = ?").first(.text(key)) {
-            row throws(SQLError) in row.text(0)
-        }.flatMap(CollectReason.init)
-    }
-
     /// The number for a memory's next revision: one above the highest that is kept, which may be
     /// that of a revision beside the current one.
     package func nextRevisionNumber(of memory: Int64) throws(SQLError) -> RevisionNumber {

@@ -99,18 +99,34 @@ extension CatalogReader {
         } ?? 0
     }
 
-    /// Whether a revision has its blob under `key`.
-    package func isNamed(blobKey key: String) throws(SQLError) -> Bool {
-        try statement("SELECT 1 FROM revision WHERE blob_key = ?").first(.text(key)) {
-            _ throws(SQLError) in true
-        } ?? false
+    /// What the catalog knows of a key; two index probes.
+    package func use(ofBlobKey key: String) throws(SQLError) -> BlobKeyUse {
+        try statement(
+            """
+            SELECT EXISTS(SELECT 1 FROM revision WHERE blob_key = ?1),
+                   (SELECT reason FROM collectable WHERE blob_key = ?1)
+            """
+        ).first(.text(key)) { row throws(SQLError) in
+            BlobKeyUse(
+                isNamed: row.integer(0) == 1,
+                isCollectable: !row.isNull(1),
+                reason: row.optionalText(1).flatMap(CollectReason.init)
+            )
+        } ?? BlobKeyUse()
     }
+}
 
-    package func isCollectable(blobKey key: String) throws(SQLError) -> Bool {
-        try statement("SELECT 1 FROM collectable WHERE blob_key = ?").first(.text(key)) {
-            _ throws(SQLError) in true
-        } ?? false
-    }
+/// What the catalog knows of a blob's key.
+package struct BlobKeyUse: Hashable, Sendable {
+    /// Whether a revision has its blob there.
+    package var isNamed = false
+    /// Whether it waits to be collected, or to be named.
+    package var isCollectable = false
+    /// Why; nil where it is not collectable, or where a newer program wrote the reason.
+    package var reason: CollectReason?
+
+    /// Whether it is nobody's.
+    package var isFree: Bool { !isNamed && !isCollectable }
 }
 
 extension CatalogTransaction {

@@ -208,7 +208,7 @@ extension Tenant {
     ) throws(LociError) -> Bool {
         do {
             if try reader.size(ofBlob: key.text) != nil { return true }
-            if try reader.isCollectable(blobKey: key.text) { return true }
+            if try reader.use(ofBlobKey: key.text).isCollectable { return true }
             guard key.lastComponent.starts(with: DirectoryBlobStore.partialPrefix) else {
                 return false
             }

@@ -80,7 +80,7 @@ extension Tenant {
             var report = CollectReport()
             let keys = try reader.collectable(at: self.clock(), limit: .max)
             report.waiting = Int(try reader.collectableCount()) - keys.count
-            for key in keys where try !reader.isNamed(blobKey: key) {
+            for key in keys where try !reader.use(ofBlobKey: key).isNamed {
                 guard let size = try self.blobs.size(of: try BlobKey(key)) else { continue }
                 report.blobs += 1
                 report.bytes += size
@@ -122,11 +122,12 @@ extension Tenant {
         var removed: [BlobKey] = []
         try catalog.write(durability, origin: origin) { tx in
             let began = SystemClock.monotonic()
-            for text in due where try tx.reader.isCollectable(blobKey: text) {
-                if try !tx.reader.isNamed(blobKey: text), let key = try? BlobKey(text) {
-                    let reason = try tx.reader.collectReason(ofBlob: text)
+            for text in due {
+                let use = try tx.reader.use(ofBlobKey: text)
+                guard use.isCollectable else { continue }
+                if !use.isNamed, let key = try? BlobKey(text) {
                     try self.probe.before(.collect)
-                    if let size = try self.remove(key, reason, tx.now) {
+                    if let size = try self.remove(key, use.reason, tx.now) {
                         batch.blobs += 1
                         batch.bytes += size
                     }

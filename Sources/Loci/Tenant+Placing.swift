@@ -103,9 +103,7 @@ extension Tenant {
                 layout: layout,
                 attempt: attempt
             )
-            let isTaken =
-                try reader.isNamed(blobKey: key.text) || reader.isCollectable(blobKey: key.text)
-            if !isTaken { return key }
+            if try reader.use(ofBlobKey: key.text).isFree { return key }
             attempt += 1
         }
     }
@@ -144,7 +142,7 @@ extension Tenant {
         for fields: some FieldSource,
         in tx: CatalogTransaction
     ) throws -> PlacedContent {
-        guard try tx.reader.collectReason(ofBlob: content.blobKey) == .placing else {
+        guard try tx.reader.use(ofBlobKey: content.blobKey).reason == .placing else {
             throw LociError(
                 .busy,
                 subject: content.blobKey,

@@ -14,7 +14,7 @@ import SQL
 /// ① rows     new keys are collectable, as `moving`         a crash after it leaves rows, no blob
 /// ② files    link, then make the links durable             … leaves links that ① accounts for
 /// ③ rows     revision → new key; old key is collectable    … leaves two links, both accounted for
-/// ④ files    after the grace time: unlink the old key      (Mover+Collecting.swift)
+/// ④ files    after the grace time: unlink the old key      (Collector.swift)
 /// ```
 ///
 /// Whatever a crash leaves, the same query finds what is left to move.
@@ -27,7 +27,7 @@ final class Mover {
     /// Rests between transactions; told how long the last one held the lock.
     let rest: (Duration) -> Void
     var sizer: BatchSizer
-    var collectSizer: BatchSizer
+    var collector: Collector
     /// Where clearing goes on, for each ended layout.
     var cleared: [LayoutNumber: Entry] = [:]
     private var cursor = MoveCursor()
@@ -45,7 +45,6 @@ final class Mover {
         self.batchSize = max(1, batchSize)
         let aim = tuning.lockAim.wholeNanoseconds
         sizer = BatchSizer(aim: aim, limit: max(1, batchSize))
-        collectSizer = BatchSizer(aim: aim, limit: max(1, batchSize))
         reader = try tenant.catalog.makeReader()
         origin = Origin(
             actor: "mover",
@@ -53,6 +52,7 @@ final class Mover {
             pid: RunningProcess.current.id,
             process: RunningProcess.current.name
         )
+        collector = Collector(tenant, tuning, origin, limit: self.batchSize)
     }
 
     /// Runs `body` on one state of the catalog.
@@ -92,19 +92,22 @@ final class Mover {
     /// limit it moves none.
     ///
     /// One sync of the log serves both: it makes ③ of earlier batches and ① of this one durable,
-    /// before anything is unlinked for the one and linked for the other.
-    func round(moving limit: Int?) throws(LociError) -> Round {
-        var round = Round()
+    /// before anything is unlinked for the one and linked for the other. `hurrying`: they go on
+    /// side by side, on two processors.
+    func round(moving limit: Int?, hurrying: Bool) throws(LociError) -> Round {
         let due = try tenant.dueKeys(limit: batchSize)
         // A full disk lets nothing begin; what frees space is done all the same.
         let begun = Result { () throws(LociError) in try limit.map(begin) ?? nil }
         let begins = (try? begun.get()).flatMap(\.self)?.leaving.isEmpty == false
         if !due.isEmpty || begins { try sync() }
-        round.collected = try collect(due)
-        guard var batch = try begun.get() else { return round }
+        if hurrying, begins, !due.isEmpty, var batch = try begun.get() {
+            try collector.collect(due) { () throws(LociError) in try finish(&batch) }
+            return Round(collected: due.count, moved: batch.moves.count)
+        }
+        try collector.collect(due, rest: rest)
+        guard var batch = try begun.get() else { return Round(collected: due.count) }
         try finish(&batch)
-        round.moved = batch.moves.count
-        return round
+        return Round(collected: due.count, moved: batch.moves.count)
     }
 
     private func sync() throws(LociError) {
@@ -219,10 +222,8 @@ final class Mover {
     /// What this revision left there, by moving away or in a crash, is its own.
     private static func isFree(_ move: Move, _ reader: CatalogReader) throws(SQLError) -> Bool {
         if move.isInPlace { return true }
-        if try reader.isNamed(blobKey: move.new.text) { return false }
-        guard try reader.isCollectable(blobKey: move.new.text) else { return true }
-        let reason = try reader.collectReason(ofBlob: move.new.text)
-        return reason == .moving || reason == .moved
+        let use = try reader.use(ofBlobKey: move.new.text)
+        return use.isFree || !use.isNamed && (use.reason == .moving || use.reason == .moved)
     }
 
     private enum Linked {

@@ -94,7 +94,7 @@ final class MoverSession {
         var situation = Situation(isPaused: control.isPaused)
         let limit = control.isPaused ? nil : admitted()
         let isHeldBack = limit == nil && !control.isPaused
-        let done = try mover.round(moving: limit)
+        let done = try mover.round(moving: limit, hurrying: pace.rate == .none)
         let kept = try retain()
         let cleared = try mover.clearBatch()
         situation.isBusy =

@@ -160,7 +160,7 @@ struct PastTests {
         #expect(outcome.revisions == 1)
         try temporary.read { reader in
             #expect(try reader.revisions(of: memory.row).map(\.number.rawValue) == [2, 3])
-            #expect(try reader.isCollectable(blobKey: "\(memory.id).1"))
+            #expect(try reader.use(ofBlobKey: "\(memory.id).1").isCollectable)
             let now = try #require(try reader.memory(row: memory.row))
             #expect(
                 try reader.past(of: now, at: snapshot.number)?.attributes == ["user": "bob"]
