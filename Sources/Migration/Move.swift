@@ -50,7 +50,16 @@ struct Move {
     /// Takes the next key, since this one is somebody else's.
     mutating func passOver(_ tenant: Tenant, _ layout: Layout) throws(LociError) {
         attempt += 1
-        new = try tenant.blobKey(
+        new = try key(for: fields, tenant, layout)
+    }
+
+    /// The key that its content would get with these fields, after those that were passed over.
+    func key(
+        for fields: MemoryFields,
+        _ tenant: Tenant,
+        _ layout: Layout
+    ) throws(LociError) -> BlobKey {
+        try tenant.blobKey(
             for: fields,
             name: name,
             revision: revision,

@@ -286,28 +286,25 @@ final class Mover {
     private func commit(_ batch: MoveBatch, linked: Set<Move.ID>) throws(LociError) {
         try tuning.before(.commit)
         let notBefore = tenant.clock() + tuning.graceTime
-        let (asOf, target) = (batch.asOf, batch.target.number)
+        let (asOf, target) = (batch.asOf, batch.target)
         let due = meter.isDue(SystemClock.monotonic())
         try inChunks(batch.moves) { chunk, transaction in
             let isStale = try transaction.reader.lastChange() != asOf
             var counts = MoveCounts()
             for move in chunk where move.isInPlace || linked.contains(move.id) {
-                // Its fields may have changed since its key was made: then it is placed again.
-                let hasChanged =
-                    isStale
-                    ? try transaction.reader.hasChanged(memory: move.memory, after: asOf) : false
+                let fits = try !isStale || self.fits(move, batch, transaction.reader)
                 let moved = try transaction.moveBlob(
                     memory: move.memory,
                     move.revision,
                     from: move.oldText,
                     to: move.new.text,
-                    layout: hasChanged ? nil : target,
+                    layout: fits ? target.number : nil,
                     collectOldAfter: notBefore
                 )
                 if moved { counts.add(move) }
             }
             try transaction.countMoves(
-                target: target,
+                target: target.number,
                 moved: counts.moved,
                 bytes: counts.bytes,
                 inPlace: counts.inPlace
@@ -318,6 +315,20 @@ final class Mover {
             }
         }
         meter.add(batch.moves.count, SystemClock.monotonic())
+    }
+
+    /// Whether the new key is still where the target wants the blob.
+    ///
+    /// The memory's fields may have changed since the key was made: then it is placed again. One
+    /// whose other fields change all the time is placed all the same.
+    private func fits(
+        _ move: Move,
+        _ batch: MoveBatch,
+        _ reader: CatalogReader
+    ) throws -> Bool {
+        guard try reader.hasChanged(memory: move.memory, after: batch.asOf) else { return true }
+        guard let memory = try reader.memory(row: move.memory) else { return false }
+        return try move.key(for: reader.fields(of: memory), tenant, batch.target) == move.new
     }
 
     private func inChunks<Item>(

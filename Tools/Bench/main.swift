@@ -3,21 +3,44 @@
 let usage = """
     usage: Bench migrate DIR MEMORIES FILES-A-DIRECTORY swapped|scattered
            Bench tree DIR FILES FILES-A-DIRECTORY
+           Bench commits STORE LOCI
+           Bench readers STORE MOUNT FILES FILES-A-DIRECTORY READERS FLIPS
+           Bench reader MOUNT FILES FILES-A-DIRECTORY PHASE-FILE SEED
     """
+
+func number(_ text: String) -> Int { Int(text) ?? 1 }
 
 let arguments = Array(CommandLine.arguments.dropFirst())
 switch (arguments.first, arguments.count) {
 case ("migrate", 5):
     let bench = try MigrateBench(
         directory: arguments[1],
-        memories: Int(arguments[2]) ?? 100_000,
-        perDirectory: Int(arguments[3]) ?? 500,
+        memories: number(arguments[2]),
+        perDirectory: number(arguments[3]),
         scattered: arguments[4] == "scattered"
     )
     try await bench.run()
 case ("tree", 4):
-    try Corpus(count: Int(arguments[2]) ?? 100_000, perDirectory: Int(arguments[3]) ?? 100)
+    try Corpus(count: number(arguments[2]), perDirectory: number(arguments[3]))
         .write(to: arguments[1])
+case ("commits", 3):
+    try await CommitsBench(store: arguments[1], loci: arguments[2]).run()
+case ("readers", 7):
+    let bench = try ReadersBench(
+        store: arguments[1],
+        mount: arguments[2],
+        corpus: Corpus(count: number(arguments[3]), perDirectory: number(arguments[4])),
+        readers: number(arguments[5]),
+        flips: number(arguments[6])
+    )
+    try await bench.run()
+case ("reader", 6):
+    try PacedReader(
+        mount: arguments[1],
+        corpus: Corpus(count: number(arguments[2]), perDirectory: number(arguments[3])),
+        phasePath: arguments[4],
+        seed: UInt64(number(arguments[5]))
+    ).run()
 default:
     print(usage)
     throw Failed.usage
