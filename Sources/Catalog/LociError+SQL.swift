@@ -61,6 +61,7 @@ extension LociError {
             code,
             subject: subject,
             message: "\(subject): \(error.explanation)",
+            remedy: code == .noSpace ? "Free space where the store is." : nil,
             systemError: error.rawValue,
             cause: error
         )

@@ -74,6 +74,13 @@ extension Staging {
         find(node)?.state.withLock { $0.isVisible ? $0.shown : nil }
     }
 
+    /// Where an unborn file has its name; nil where the node is not one, or has none.
+    package func place(of node: NodeNumber) -> StagedPlace? {
+        find(node)?.state.withLock { state in
+            if case .unborn(let place, _) = state.standing { place } else { nil }
+        }
+    }
+
     package func isUnborn(_ node: NodeNumber) -> Bool {
         guard unbornCount.load(ordering: .acquiring) > 0 else {
             return namelessCount.load(ordering: .acquiring) > 0

@@ -169,7 +169,9 @@ package final class LociFileSystem: FileSystem, Sendable {
     private func path(of place: Place, _ reader: CatalogReader) throws -> [Name] {
         func below(_ prefix: String, _ number: NodeNumber) throws -> [Name] {
             let names =
-                if try reader.node(number)?.kind == .memory {
+                if let unborn = staging.place(of: number) {
+                    unborn.directories + [unborn.name]
+                } else if try reader.node(number)?.kind == .memory {
                     try memoryPath(number, reader)
                 } else {
                     try reader.path(ofDirectory: number)?.names ?? []
