@@ -326,6 +326,19 @@ struct EndedIndex: Sendable {
 }
 
 extension LayoutTable {
+    /// Layouts that can have a directory or a memory of that path: live ones, or where there is
+    /// none, ended ones.
+    func reading(_ path: NamePath) -> [Layout] {
+        for some in [liveLayouts, ended] {
+            let found = some.filter {
+                let asDirectory = try? $0.scheme.parsePrefix(path.names, now: .distantFuture)
+                return asDirectory != nil || $0.reads(path)
+            }
+            if !found.isEmpty { return found }
+        }
+        return []
+    }
+
     /// Layouts whose paths open no more, the newest first.
     var ended: [Layout] { all.reversed().filter { !$0.isLive && $0.state != .building } }
 
