@@ -79,7 +79,7 @@ extension MigrateVerb {
                 }
                 if let refusal { throw refusal }
             }
-            try outcome.finish(speech)
+            try outcome.finish(speech, hasObjects: true)
         }
 
         private static func refusal(

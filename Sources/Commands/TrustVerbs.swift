@@ -114,13 +114,14 @@ enum EachTenant {
 
         /// Throws the failure of the only tenant, or `partlyDone` where some of several failed.
         ///
-        /// Of several each that failed has its own line of words, and with `--json` one object.
-        func finish(_ speech: SpeechOptions) throws {
+        /// Of several each that failed has its own line of words, and with `--json` one object
+        /// unless it `hasObjects` already.
+        func finish(_ speech: SpeechOptions, hasObjects: Bool = false) throws {
             guard let first = failures.first else { return }
             if count == 1 { throw first.error }
             for (tenant, error) in failures {
                 Words.line("loci: \(tenant): \(Failure.sentence(error))")
-                guard speech.json else { continue }
+                guard speech.json, !hasObjects else { continue }
                 try speech.print("") {
                     [
                         "tenant": .string(tenant.rawValue),

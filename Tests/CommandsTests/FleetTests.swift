@@ -65,6 +65,9 @@ struct FleetTests {
         let plan = try sandbox.run("loci migrate plan 'of={topic}' --tenant 't-*'")
         #expect(plan.status == 7)
         #expect(plan.errors.contains("t-03: 1 memories would get a path"))
+        let plans = try sandbox.run("loci migrate plan 'of={topic}' --json --tenant 't-*'").json
+        #expect(plans.filter { $0["tenant"] != nil }.count == 6)
+        #expect(plans.filter { $0["refused"]?.stringValue != nil }.count == 1)
         let check = try sandbox.run("loci migrate start 'of={topic}' --check --tenant 't-*'")
         #expect(check.status == 7 && check.lines.count == 5)
         let start = try sandbox.run("loci migrate start 'of={topic}' --json --tenant 't-*'")
