@@ -36,8 +36,8 @@ struct MoveSample {
         let batches = (moves / Double(Self.batch)).rounded(.up)
         let directories = Double(plan.fanOut.directories + plan.shared.count)
         let synced = min(Double(Self.directoriesSynced), max(1, directories / batches))
-        // The rows that account for a batch are synced before it and after it.
-        let nanoseconds = moves * (rows + names) + batches * (synced + 2) * sync
+        // The log is synced once for each batch.
+        let nanoseconds = moves * (rows + names) + batches * (synced + 1) * sync
         return .nanoseconds(Int64(nanoseconds))
     }
 
@@ -111,8 +111,7 @@ struct MoveSample {
             let old = one.revision.blobKey
             _ = try target.scheme.render(fields)
             let new = "\(old).sample"
-            _ = try reader.isNamed(blobKey: new)
-            _ = try reader.isCollectable(blobKey: new)
+            _ = try reader.use(ofBlobKey: new)
             try transaction.collect(new, notBefore: transaction.now, reason: .moving)
             _ = try transaction.moveBlob(
                 memory: one.memory.row,
@@ -122,9 +121,7 @@ struct MoveSample {
                 layout: target.number,
                 collectOldAfter: transaction.now
             )
-            _ = try reader.isCollectable(blobKey: old)
-            _ = try reader.isNamed(blobKey: old)
-            _ = try reader.collectReason(ofBlob: old)
+            _ = try reader.use(ofBlobKey: old)
             try transaction.forgetCollectable(old)
         }
         return found.count

@@ -2,7 +2,7 @@ import Testing
 
 /// Several processes on one tenant: who moves, and who takes over.
 @Suite("Who moves", .serialized)
-struct TakeoverTests {
+struct TimedTakeoverTests {
     @Test(
         "of two mounts one moves; killed, the other takes over within 5 s, and both told the truth"
     )
