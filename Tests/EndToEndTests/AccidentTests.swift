@@ -94,14 +94,14 @@ struct AccidentTests {
         #expect(try safe.memories() == 4)
     }
 
-    @Test("restore --under takes back an rm -rf by old or new path, with ULIDs and places")
+    @Test("restore --under takes back an rm -r by old or new path, with ULIDs and places")
     func restored() throws {
         for path in ["user=ann", "topic=db"] {
             let tenant = try Self.cutOver("rw")
             let id = try tenant.stat("topic=db/user=ann/one.md", "id")
             let before = try tenant.must("cd \"$M\"; find . -name '*.md' | sort").output
             let count = try tenant.memories()
-            try tenant.must("rm -rf \"$M/\(path)\"")
+            try tenant.must("rm -r \"$M/\(path)\"")
             let lost = count - (try tenant.memories())
             #expect(lost >= 2)
             let dry = try tenant.must(
@@ -130,7 +130,7 @@ struct AccidentTests {
         let tenant = try Self.cutOver("rw")
         try tenant.must(
             """
-            rm -rf "$M/user=ann"
+            rm -r "$M/user=ann"
             mkdir -p "$M/topic=db/user=ann"; echo new >"$M/topic=db/user=ann/one.md"
             loci stat "$M/topic=db/user=ann/one.md" >/dev/null
             """
@@ -140,5 +140,21 @@ struct AccidentTests {
         #expect(outcome.status == 7, "\(outcome.output)\(outcome.errors)")
         #expect(outcome.output.hasPrefix("Brought back 2 from the trash."))
         #expect(try tenant.must("cat \"$M/topic=db/user=ann/one.md\"").output == "new\n")
+    }
+
+    @Test("rm -r and find -delete by old paths succeed, and leave no directory behind")
+    func emptied() throws {
+        let tenant = try Self.cutOver("rw")
+        try tenant.must(
+            """
+            rm -r "$M/user=ann"
+            ! ls "$M/user=ann" 2>/dev/null
+            find "$M/user=bob" -delete
+            ! ls "$M/user=bob" 2>/dev/null
+            ! rmdir "$M/user=bob" 2>/dev/null
+            """
+        )
+        #expect(try tenant.memories() == 0)
+        #expect(try tenant.check() == nil)
     }
 }
