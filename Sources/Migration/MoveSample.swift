@@ -36,8 +36,11 @@ struct MoveSample {
         let batches = (moves / Double(Self.batch)).rounded(.up)
         let directories = Double(plan.fanOut.directories + plan.shared.count)
         let synced = min(Double(Self.directoriesSynced), max(1, directories / batches))
+        // What is rolled back changed pages in memory only; a commit writes them to the log and a
+        // checkpoint to the database: about as much work again.
+        let perMove = 2 * rows + names
         // The log is synced once for each batch.
-        let nanoseconds = moves * (rows + names) + batches * (synced + 1) * sync
+        let nanoseconds = moves * perMove + batches * (synced + 1) * sync
         return .nanoseconds(Int64(nanoseconds))
     }
 
