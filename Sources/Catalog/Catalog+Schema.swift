@@ -53,6 +53,8 @@ enum Schema {
             PRIMARY KEY (directory, name)) STRICT, WITHOUT ROWID;
         CREATE INDEX entry_node ON entry(node);
         CREATE INDEX entry_listing ON entry(directory, node);
+        CREATE INDEX entry_foreign ON entry(directory)
+            WHERE layouts >= \(LayoutSet.foreign.rawValue);
 
         CREATE TABLE entry_past(
             directory INTEGER NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL,

@@ -15,7 +15,7 @@ extension CatalogReader {
 extension CatalogTransaction {
     /// Moves foreign entries out of directories that only `layout` has, before it ends.
     ///
-    /// Complexity: reads every entry.
+    /// Complexity: reads the foreign entries, however many memories there are.
     ///
     /// Returns how many entries moved; what is beneath a foreign directory moves with it.
     @discardableResult

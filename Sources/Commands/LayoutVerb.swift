@@ -84,38 +84,103 @@ struct LayoutVerb: AsyncParsableCommand {
         @OptionGroup var ends: PathOptions
 
         func run() async throws {
-            let tenant = try StoreFinder.tenant(place)
-            let target = try tenant.layout(to)
-            let source = try from.map { try tenant.layout($0) }
-            var output = Output()
-            var failures = 0
-            for bytes in try input() {
-                do throws(LociError) {
-                    let path = try NamePath(parsing: bytes)
-                    let new = try tenant.translate(path, from: source, to: target)
-                    if speech.json {
-                        try output.line(["from": JSON(path: path), "to": JSON(path: new)])
-                    } else if !speech.quiet {
-                        try output.path(new, nul: ends.nul)
-                    }
-                } catch {
-                    failures += 1
-                    Words.note(Failure.sentence(error))
+            let isListed = paths.isEmpty || paths == ["-"]
+            let (tenant, given) = isListed ? (try StoreFinder.tenant(place), []) : try arguments()
+            var translation = Translation(
+                translator: try PathTranslator(
+                    tenant,
+                    from: from.map { LayoutNumber($0) },
+                    to: to.map { LayoutNumber($0) }
+                ),
+                speech: speech,
+                nul: ends.nul
+            )
+            if isListed {
+                var lines = try InputLines(end: ends.nul ? 0 : UInt8(ascii: "\n"))
+                while let some = try lines.next() { try translation.translate(some) }
+            } else {
+                try translation.translate(given.map(\.bytes))
+            }
+            try translation.finish()
+        }
+
+        /// The paths that were given, which may lie in a mount.
+        private func arguments() throws(LociError) -> (tenant: Tenant, paths: [NamePath]) {
+            var found: (tenant: Tenant, paths: [NamePath])?
+            for argument in paths {
+                let (tenant, path) = try StoreFinder.place(argument, place)
+                if found == nil { found = (tenant, []) }
+                found?.paths.append(path)
+                guard let first = found?.tenant, first.directory == tenant.directory else {
+                    throw LociError(
+                        .invalidArgument,
+                        subject: argument,
+                        message: "The paths are of several tenants.",
+                        remedy: "Translate those of one tenant at a time."
+                    )
                 }
             }
+            guard let found else { preconditionFailure("there is an argument") }
+            return found
+        }
+    }
+
+    /// Translates paths as they come, and tells of each that it cannot.
+    private struct Translation: ~Copyable {
+        let translator: PathTranslator
+        let speech: SpeechOptions
+        let nul: Bool
+        private var output = Output()
+        private var failures = 0
+
+        init(translator: PathTranslator, speech: SpeechOptions, nul: Bool) {
+            self.translator = translator
+            self.speech = speech
+            self.nul = nul
+        }
+
+        mutating func translate(_ lines: [[UInt8]]) throws(LociError) {
+            let read = lines.map { line in
+                Result { () throws(LociError) in try NamePath(parsing: line) }
+            }
+            let paths = read.compactMap { try? $0.get() }
+            var answers = try translator.translate(paths).makeIterator()
+            for (line, path) in zip(lines, read) {
+                do throws(LociError) {
+                    let from = try path.get()
+                    if let answer = answers.next() { try put(from, try answer.get()) }
+                } catch {
+                    if error.code == .cancelled { throw error }
+                    try fail(line, error)
+                }
+            }
+            try output.flush()
+        }
+
+        private mutating func put(_ from: NamePath, _ to: NamePath) throws(LociError) {
+            if speech.json {
+                try output.line(["from": JSON(path: from), "to": JSON(path: to)])
+            } else if !speech.quiet {
+                try output.path(to, nul: nul)
+            }
+        }
+
+        private mutating func fail(_ line: [UInt8], _ error: LociError) throws(LociError) {
+            failures += 1
+            Words.note(Failure.sentence(error))
+            guard speech.json else { return }
+            let from = JSON.string(String(decoding: line, as: UTF8.self))
+            try output.line(["from": from, "error": Failure.json(error)["error"] ?? .null])
+        }
+
+        mutating func finish() throws(LociError) {
             try output.flush()
             guard failures > 0 else { return }
             throw LociError(
                 .partlyDone,
                 subject: "translate",
-                message: "\(failures) paths could not be translated."
+                message: "\(Grouped.text(failures)) paths could not be translated."
             )
-        }
-
-        private func input() throws(LociError) -> [[UInt8]] {
-            if !paths.isEmpty, paths != ["-"] { return paths.map(RawArguments.bytes) }
-            let end: UInt8 = ends.nul ? 0 : UInt8(ascii: "\n")
-            return try InputBytes.standardInput().split(separator: end).map { Array($0) }
         }
     }
 }
@@ -132,31 +197,6 @@ extension Tenant {
             message: "There is no layout \(number).",
             remedy: "List them with:  loci layout list"
         )
-    }
-
-    /// What a memory's path in one layout is in another; without `source` the path may be of any.
-    func translate(
-        _ path: NamePath,
-        from source: LayoutInfo?,
-        to target: LayoutInfo
-    ) throws(LociError) -> NamePath {
-        let memory = try memory(at: path)
-        if let source, try self.path(of: memory.id, in: source.number) != path {
-            throw LociError(
-                .notFound,
-                subject: path.description,
-                message: "'\(path)' is no path of layout \(source.number)."
-            )
-        }
-        guard let new = try self.path(of: memory.id, in: target.number) else {
-            throw LociError(
-                .notFound,
-                subject: path.description,
-                message: "Layout \(target.number) has no path for '\(path)'.",
-                remedy: "List the live layouts with:  loci layout list"
-            )
-        }
-        return new
     }
 }
 

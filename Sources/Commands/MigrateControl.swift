@@ -148,15 +148,22 @@ extension MigrateVerb {
             let period = try LociDuration.parse(quietPeriod)
             let number = layout.map { LayoutNumber($0) }
             let check = Migrator.Check.retire(number, quietPeriod: force ? .zero : period)
+            // Of several tenants once for all of them, and before the first.
+            let asksOnce = step.place.maySayMany && !step.check
+            if asksOnce { try confirm() }
             try await step.run(check, "The old layout is retired.") { migrator, origin in
                 // What is refused anyway needs no confirmation first.
                 try migrator.check(check)
-                try confirmation.confirm(
-                    "The paths of the old layout would end for good.",
-                    subject: layout.map { "layout \($0)" } ?? "the old layout"
-                )
+                if !asksOnce { try confirm() }
                 try migrator.retire(number, force: force, quietPeriod: period, origin: origin)
             }
+        }
+
+        private func confirm() throws(LociError) {
+            try confirmation.confirm(
+                "The paths of the old layout would end for good.",
+                subject: layout.map { "layout \($0)" } ?? "the old layout"
+            )
         }
     }
 

@@ -73,16 +73,27 @@ extension MigrateVerb {
         func run() async throws {
             let limit = try timeout.map { try LociDuration.parse($0).wholeNanoseconds }
             let deadline = limit.map { SystemClock.monotonic() + $0 }
-            let outcome = try await MigrateVerb.each(place) { tenant, _ in
-                try wait(for: tenant, until: deadline)
+            var isLate = false
+            let outcome = try await MigrateVerb.each(place) { tenant, several in
+                guard let status = try wait(for: tenant, until: deadline) else {
+                    isLate = true
+                    return
+                }
+                guard several else { return }
+                try speech.print("\(tenant.id): \(status.state.rawValue)") { status.json }
             }
             try outcome.finish(speech)
+            if isLate { throw ExitStatus.no }
         }
 
-        private func wait(for tenant: Tenant, until deadline: Int64?) throws {
+        /// Returns nil where the time is up.
+        private func wait(
+            for tenant: Tenant,
+            until deadline: Int64?
+        ) throws -> MigrationStatus? {
             while true {
                 let status = try Migrator(tenant).status()
-                if goal.isReached(status) { return }
+                if goal.isReached(status) { return status }
                 guard status.state != .none, status.state != .aborted else {
                     throw LociError(
                         .wrongState,
@@ -96,7 +107,7 @@ extension MigrateVerb {
                     Words.note(
                         "the migration of \(tenant.id) is still \(status.state.rawValue)."
                     )
-                    throw ExitStatus.no
+                    return nil
                 }
                 SystemClock.sleep(.milliseconds(50))
             }

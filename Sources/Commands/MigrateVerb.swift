@@ -46,28 +46,53 @@ extension MigrateVerb {
         }
 
         @Argument(help: "The new scheme, such as 'topic={topic}/user={user}'.") var scheme: String
+        @Option(name: .long, help: "Where two memories would get one path: fail or suffix.")
+        var onCollision = CollisionWord.fail
         @Flag(name: .long, help: "Each layout whole under .loci/layouts, for schemes in dispute.")
         var apart = false
+        @Flag(name: .long, help: "Read every text, and count relative links that would break.")
+        var links = false
         @OptionGroup var place: TenantsOptions
         @OptionGroup var speech: SpeechOptions
 
         func run() async throws {
             let scheme = try Scheme(scheme)
-            let outcome = try await MigrateVerb.each(place) { tenant, several in
+            var options = MigrationOptions()
+            options.apart = apart
+            options.onCollision = onCollision.choice
+            let outcome = try await MigrateVerb.each(place) { [options] tenant, several in
                 Mounts.askToCommit(tenant)
+                let migrator = Migrator(tenant)
                 let plan = try await showing("planning", speech) { feed in
-                    try await Migrator(tenant).plan(to: scheme, apart: apart, progress: feed)
+                    try await migrator.plan(
+                        to: scheme,
+                        apart: apart,
+                        links: links,
+                        progress: feed
+                    )
                 }
-                let text = PlanText.lines(plan).joined(separator: "\n")
+                let refusal = await Self.refusal(migrator, plan, options)
+                let lines = PlanText.lines(plan, options, isRefused: refusal != nil)
+                let text = lines.joined(separator: "\n")
                 try speech.print(several ? "\(tenant.id)\n\(text)" : text) {
-                    plan.json(of: tenant.id)
+                    plan.json(of: tenant.id, refusal: refusal)
                 }
-                var options = MigrationOptions()
-                options.apart = apart
-                options.onCollision = .suffix
-                if let refusal = plan.refusal(options) { throw refusal }
+                if let refusal { throw refusal }
             }
-            try outcome.finish(speech)
+            try outcome.finish(speech, hasObjects: true)
+        }
+
+        private static func refusal(
+            _ migrator: Migrator,
+            _ plan: MigrationPlan,
+            _ options: MigrationOptions
+        ) async -> LociError? {
+            do throws(LociError) {
+                try await migrator.checkStart(to: plan.toScheme, options: options, plan: plan)
+                return nil
+            } catch {
+                return error
+            }
         }
     }
 
@@ -81,38 +106,46 @@ extension MigrateVerb {
 
         @Argument(help: "The new scheme.") var scheme: String
         @Option(name: .long, help: "Where two memories would get one path: fail or suffix.")
-        var onCollision = "fail"
+        var onCollision = CollisionWord.fail
         @Flag(name: .long, help: "Go live though a mapper's errors leave fields missing.")
         var leaveUnmapped = false
         @Flag(name: .long, help: "Each layout whole under .loci/layouts, for schemes in dispute.")
         var apart = false
         @Option(
             name: .long,
-            help: ArgumentHelp("With 'full', every content is hashed first.", valueName: "full")
+            help: ArgumentHelp(
+                "With 'full', every content is hashed before its old place is given up.",
+                valueName: "full"
+            )
         )
         var verify: String?
         @Flag(name: .long, help: "Take no snapshot first.") var noSnapshot = false
+        @Flag(name: .long, help: "Only tell whether it could be done: exit 0, or 6 and why not.")
+        var check = false
         @OptionGroup var place: TenantsOptions
         @OptionGroup var who: OriginOptions
         @OptionGroup var speech: SpeechOptions
 
         func validate() throws {
-            if CollisionChoice(rawValue: onCollision) == nil {
-                throw ValidationError("--on-collision takes fail or suffix.")
-            }
             if let verify, verify != "full" { throw ValidationError("--verify takes full.") }
         }
 
         func run() async throws {
             let scheme = try Scheme(scheme)
             var options = MigrationOptions()
-            options.onCollision = CollisionChoice(rawValue: onCollision) ?? .fail
+            options.onCollision = onCollision.choice
             options.leaveUnmapped = leaveUnmapped
             options.apart = apart
             options.verify = verify == nil ? .links : .full
             options.takeSnapshotFirst = !noSnapshot
             let outcome = try await MigrateVerb.each(place) { [options] tenant, several in
                 Mounts.askToCommit(tenant)
+                if check {
+                    try await Self.check(Migrator(tenant), scheme, options)
+                    let text = MigrateVerb.named("Nothing is in the way.", tenant, several)
+                    let status = try Migrator(tenant).status()
+                    return try speech.print(text) { status.json }
+                }
                 let status = try await showing("preparing", speech) { feed in
                     try await Migrator(tenant).start(
                         to: scheme,
@@ -131,36 +164,26 @@ extension MigrateVerb {
             }
             try outcome.finish(speech)
         }
-    }
 
-    struct Run: AsyncParsableCommand {
-        static var configuration: CommandConfiguration {
-            CommandConfiguration(
-                commandName: "run",
-                abstract: "Move here, where no mount does, until everything is in its place.",
-                discussion: "Ctrl-C stops it; the same command, or a mount, goes on."
-            )
-        }
-
-        @OptionGroup var place: TenantsOptions
-        @OptionGroup var speech: SpeechOptions
-
-        func run() async throws {
-            let outcome = try await MigrateVerb.each(place) { tenant, several in
-                var line = ProgressLine(
-                    "moving \(tenant.id)",
-                    json: speech.json,
-                    quiet: speech.quiet
-                )
-                for try await status in MigrationWorker(tenant).runUntilReady(collecting: true) {
-                    line.update(done: status.moved, total: status.revisions)
+        /// What a plan finds, as the one answer that `--check` gives: no, and why.
+        private static func check(
+            _ migrator: Migrator,
+            _ scheme: Scheme,
+            _ options: MigrationOptions
+        ) async throws(LociError) {
+            do throws(LociError) {
+                try await migrator.checkStart(to: scheme, options: options)
+            } catch {
+                guard [.schemesDispute, .nameTooLong, .schemeMismatch].contains(error.code) else {
+                    throw error
                 }
-                line.finish()
-                let status = try Migrator(tenant).status()
-                let text = "Everything is in its place: \(Grouped.text(status.revisions)) contents."
-                try speech.print(MigrateVerb.named(text, tenant, several)) { status.json }
+                throw LociError(
+                    .wrongState,
+                    subject: error.subject,
+                    message: error.message,
+                    remedy: error.remedy
+                )
             }
-            try outcome.finish(speech)
         }
     }
 }

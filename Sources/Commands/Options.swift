@@ -80,6 +80,11 @@ struct TenantsOptions: ParsableArguments {
 
     @Flag(name: .long, help: "All tenants of the store.")
     var allTenants = false
+
+    /// Whether more than one tenant may be meant.
+    var maySayMany: Bool {
+        allTenants || tenant.count > 1 || tenant.contains { $0.contains("*") || $0.contains("?") }
+    }
 }
 
 /// Who changes something and why, for the change log.

@@ -70,7 +70,7 @@ extension File {
     }
 
     /// A second descriptor, while this one stays open for the rest of the process.
-    fileprivate consuming func keepingOpen() throws(Errno) -> File {
+    consuming func keepingOpen() throws(Errno) -> File {
         do throws(Errno) {
             let copy = try duplicate(atLeast: 3)
             _ = release()

@@ -3,7 +3,11 @@ import Migration
 
 /// A plan for people.
 enum PlanText {
-    static func lines(_ plan: MigrationPlan) -> [String] {
+    static func lines(
+        _ plan: MigrationPlan,
+        _ options: MigrationOptions,
+        isRefused: Bool
+    ) -> [String] {
         var lines = [
             "from  \(plan.from)  \(plan.fromScheme)      to  \(plan.to)  \(plan.toScheme)",
             counts(plan),
@@ -18,12 +22,40 @@ enum PlanText {
             second.append("sample  \(sample.from) → \(sample.to)")
         }
         if !second.isEmpty { lines.append(second.joined(separator: "        ")) }
+        lines.append(fanOut(plan))
         lines.append(shared(plan))
         lines += remarks(plan)
-        lines.append(
-            "Nothing has been changed. Start it with:  loci migrate start '\(plan.toScheme)'"
-        )
-        return lines
+        if let estimate = plan.estimate {
+            lines.append("moving takes \(about(estimate)) at full speed (throttle none)")
+        }
+        var ending = "Nothing has been changed."
+        if isRefused {
+            ending += " A start would be refused."
+        } else {
+            ending += " Start it with:  loci migrate start '\(plan.toScheme)'"
+            if options.onCollision == .suffix { ending += " --on-collision suffix" }
+            if options.apart { ending += " --apart" }
+        }
+        return lines + [ending]
+    }
+
+    private static func fanOut(_ plan: MigrationPlan) -> String {
+        let fanOut = plan.fanOut
+        var line = "new directories \(Grouped.text(fanOut.directories))"
+        if let widest = fanOut.widest {
+            let tenths = Int((fanOut.mean * 10).rounded())
+            line += "   entries in one: \(tenths / 10).\(tenths % 10) on average, "
+            line += "\(Grouped.text(fanOut.largest)) at most (\(widest))"
+        }
+        if let deepest = plan.deepest { line += "   deepest  \(deepest)" }
+        return line
+    }
+
+    /// A measured time, with no more digits than a sample is worth.
+    private static func about(_ time: Duration) -> String {
+        let seconds = time.components.seconds
+        guard seconds > 0 else { return "less than a second" }
+        return "about \(LociDuration.text(.seconds(seconds < 20 ? seconds + 1 : seconds)))"
     }
 
     private static func counts(_ plan: MigrationPlan) -> String {
@@ -59,6 +91,11 @@ enum PlanText {
             ("claimed by another layout", plan.brokenClaims.count, plan.brokenClaims.samples),
             ("twins by case or normal form", plan.twins.count, plan.twins.samples),
         ]
+        if let links = plan.brokenLinks {
+            var line = "relative links that break \(Grouped.text(links.count))"
+            for link in links.samples.prefix(3) { line += "   \(link.source): \(link.link)" }
+            lines.append(line)
+        }
         for (title, count, samples) in lists where count > 0 {
             let paths = samples.prefix(3).map(\.description).joined(separator: "  ")
             lines.append("\(title) \(Grouped.text(count))   \(paths)")
@@ -68,7 +105,8 @@ enum PlanText {
 }
 
 extension MigrationPlan {
-    func json(of tenant: TenantID) -> JSON {
+    /// One object a tenant; `refusal` is what a start would answer.
+    func json(of tenant: TenantID, refusal: LociError?) -> JSON {
         [
             "tenant": .string(tenant.rawValue),
             "from": .integer(Int64(from.rawValue)), "fromScheme": .string(fromScheme.text),
@@ -90,7 +128,20 @@ extension MigrationPlan {
             } ?? .null,
             "sample": sample.map { ["from": JSON(path: $0.from), "to": JSON(path: $0.to)] }
                 ?? .null,
+            "deepest": deepest.map { JSON(path: $0) } ?? .null,
+            "newDirectories": .integer(Int64(fanOut.directories)),
+            "entriesMean": .number(fanOut.mean),
+            "entriesMost": .integer(Int64(fanOut.largest)),
+            "widest": fanOut.widest.map { JSON(path: $0) } ?? .null,
+            "brokenLinks": brokenLinks.map { .integer(Int64($0.count)) } ?? .null,
+            "brokenLinkSamples": .array(
+                (brokenLinks?.samples ?? []).map {
+                    ["source": JSON(path: $0.source), "link": .string($0.link)]
+                }
+            ),
+            "estimateSeconds": estimate.map { .number($0 / .seconds(1)) } ?? .null,
             "dispute": dispute.map { .string($0.message) } ?? .null,
+            "refused": refusal.map { .string($0.message) } ?? .null,
         ]
     }
 }

@@ -215,6 +215,8 @@ struct StoreFinder {
         if texts == [".loci", "layouts"], names.count > 2 {
             let below = NamePath(Array(names.dropFirst(3)))
             guard let number = Int(names[2].description) else { return below }
+            // What was just written has a name in other layouts once it is committed.
+            Mounts.askToCommit(tenant)
             return try tenant.sharedPath(of: below, in: LayoutNumber(number))
         }
         names.insert(contentsOf: mount.subdirectory.names, at: 0)

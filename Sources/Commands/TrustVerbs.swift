@@ -109,12 +109,25 @@ enum EachTenant {
         fileprivate var failures: [(tenant: TenantID, error: LociError)] = []
         fileprivate let count: Int
 
+        /// Takes what failed in a second pass over the same tenants.
+        mutating func add(_ other: Outcome) { failures += other.failures }
+
         /// Throws the failure of the only tenant, or `partlyDone` where some of several failed.
-        func finish(_ speech: SpeechOptions) throws {
+        ///
+        /// Of several each that failed has its own line of words, and with `--json` one object
+        /// unless it `hasObjects` already.
+        func finish(_ speech: SpeechOptions, hasObjects: Bool = false) throws {
             guard let first = failures.first else { return }
             if count == 1 { throw first.error }
             for (tenant, error) in failures {
                 Words.line("loci: \(tenant): \(Failure.sentence(error))")
+                guard speech.json, !hasObjects else { continue }
+                try speech.print("") {
+                    [
+                        "tenant": .string(tenant.rawValue),
+                        "error": Failure.json(error)["error"] ?? .null,
+                    ]
+                }
             }
             throw LociError(
                 .partlyDone,

@@ -56,7 +56,8 @@ extension File {
         }
     }
 
-    private func readPiece(into piece: inout [UInt8]) throws(Errno) -> Int {
+    /// Reads once, from the file's position, over the beginning of `piece`; 0 is the end (`read`).
+    package func readPiece(into piece: inout [UInt8]) throws(Errno) -> Int {
         var failure: Errno?
         let count = unsafe piece.withUnsafeMutableBytes { buffer in
             do throws(Errno) {

@@ -245,12 +245,18 @@ extension Tenant {
     /// The error for a path that leads nowhere: it says where its memory is now, if it once led to
     /// one.
     private func missing(_ path: NamePath, _ reader: CatalogReader) throws -> LociError {
-        guard let memory = try formerMemory(at: path, reader) else {
+        let table = try reader.layouts()
+        var former = FormerPaths(roots: table.roots)
+        guard let memory = try former.memory(at: path, reader) else {
+            let ended = table.ended.first { $0.reads(path) }
             return LociError(
                 .notFound,
                 subject: path.description,
                 message: "There is nothing at \"/\(path)\".",
-                remedy: "See what there is with: loci ls"
+                remedy: ended.map {
+                    "If it is a path of layout \($0.number), which has ended, ask: "
+                        + "loci layout translate --from \($0.number) '\(path)'"
+                } ?? "See what there is with: loci ls"
             )
         }
         let now = try value(of: memory, reader)
@@ -268,34 +274,5 @@ extension Tenant {
             message: "\"/\(path)\" is a path of the past: its memory is now at \"/\(place)\".",
             remedy: "Use \"/\(place)\"."
         )
-    }
-
-    /// How many directories of the past are looked into at each level.
-    private static let formerBreadth = 8
-
-    private func formerMemory(
-        at path: NamePath,
-        _ reader: CatalogReader
-    ) throws -> MemoryRow? {
-        let all = LayoutSet(rawValue: .max)
-        var current = Set(try reader.layouts().all.map(\.root))
-        for name in path.names {
-            var next: [NodeNumber] = []
-            for directory in current {
-                if let entry = try reader.entry(in: directory, named: name, layouts: all) {
-                    next.append(entry.node)
-                }
-                next += try reader.formerNodes(
-                    in: directory,
-                    named: name,
-                    limit: Self.formerBreadth
-                )
-            }
-            current = Set(next.prefix(Self.formerBreadth))
-        }
-        for node in current {
-            if let memory = try reader.memory(shownBy: node) { return memory }
-        }
-        return nil
     }
 }

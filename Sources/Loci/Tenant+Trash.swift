@@ -50,7 +50,8 @@ extension Tenant {
 
     /// Takes back what was deleted below a path since a time, with its id and its place.
     ///
-    /// The path is one of any live layout. A memory whose place is taken by now stays in the trash
+    /// The path is one of any live layout, or where none of them can have it of one that has ended.
+    /// A memory whose place is taken by now stays in the trash
     /// and is reported.
     ///
     /// `dryRun`: tells what would come back, and changes nothing.
@@ -91,8 +92,8 @@ extension Tenant {
         }
     }
 
-    /// A memory of the trash, and its path in the listed layout, where a path of any live layout
-    /// was below `path`.
+    /// A memory of the trash, and its path in the listed layout, where its path in a layout that
+    /// can have `path` was below it.
     private func deleted(
         _ row: Int64,
         _ path: NamePath,
@@ -101,7 +102,7 @@ extension Tenant {
         guard let memory = try reader.memory(row: row), memory.trashed != nil else { return nil }
         let fields = try reader.fields(of: memory)
         let table = try reader.layouts()
-        let isBelow = try table.liveLayouts.contains { layout in
+        let isBelow = try table.reading(path).contains { layout in
             NamePath(try layout.scheme.render(fields) + [memory.name]).isWithin(path)
         }
         guard isBelow else { return nil }

@@ -13,7 +13,8 @@ public enum CollisionChoice: String, Hashable, Sendable, CaseIterable {
 public enum Verification: String, Hashable, Sendable, CaseIterable {
     /// A link is the same file; a copy is read back.
     case links
-    /// Every content is hashed before it moves; what differs is listed among the errors.
+    /// Every content is read again at its new place and hashed, before its old key may be
+    /// collected; what differs is listed among the errors.
     case full
 }
 

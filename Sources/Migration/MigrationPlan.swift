@@ -19,6 +19,8 @@ public struct MigrationPlan: Sendable {
     public var trashed = 0
     /// Memories whose contents would move to another place in the store.
     public var toMove = 0
+    /// Contents that are kept: current ones, earlier ones, and those of the trash.
+    public var revisions = 0
     /// Memories whose contents stay where they are.
     public var inPlace = 0
     /// Bytes of the current contents that would move.
@@ -48,6 +50,17 @@ public struct MigrationPlan: Sendable {
     public var largestDirectory: Directory?
     /// The new path with the most components.
     public var deepest: NamePath?
+    /// How many new directories there would be, and how much they hold.
+    public var fanOut = FanOut()
+    /// Relative links that lead somewhere today and would not from the new place; nil where nobody
+    /// asked for them.
+    ///
+    /// Links are followed from a text's own path: by its old path it can still be read while both
+    /// layouts live, but tools that follow a link start at the path that they opened.
+    public var brokenLinks: PlanCount<BrokenLink>?
+    /// How long moving would take at full speed, from a sample that was measured on this store;
+    /// nil where nothing moves or nothing could be measured.
+    public var estimate: Duration?
     /// One memory before and after.
     public var sample: Sample?
     /// Why the scheme cannot live beside another one in the same tree; nil where it can.
@@ -82,6 +95,26 @@ public struct MigrationPlan: Sendable {
         public let path: NamePath
         /// Memories directly in it.
         public let memories: Int
+    }
+
+    /// The new directories in numbers.
+    public struct FanOut: Hashable, Sendable {
+        /// Directories that only the new layout has.
+        public internal(set) var directories = 0
+        /// The most entries that one of them holds, directories and memories.
+        public internal(set) var largest = 0
+        /// Which one that is.
+        public internal(set) var widest: NamePath?
+        /// Entries of a directory on average.
+        public internal(set) var mean: Double = 0
+    }
+
+    /// A relative link that would lead nowhere, or elsewhere.
+    public struct BrokenLink: Hashable, Sendable {
+        /// The text that has it, in the listed layout.
+        public let source: NamePath
+        /// The link as it is written.
+        public let link: String
     }
 
     /// A memory's paths.

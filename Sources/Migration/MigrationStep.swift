@@ -41,7 +41,7 @@ package struct MigrationTuning: Sendable {
     /// How long a transaction may hold the writer lock.
     package var lockAim: Duration = .milliseconds(5)
     /// How often who has not got the mover's lock tries for it.
-    package var lockRetry: Duration = .seconds(2)
+    package var lockRetry: Duration = .seconds(1)
     /// How often retention is applied.
     package var retentionEvery: Duration = .seconds(3600)
     /// Told of each durable step before it is taken; what it returns is thrown there, as if the

@@ -8,7 +8,8 @@ import SQL
 extension Migrator {
     /// Lists the new layout: what a plain walk of the tenant shows from now on.
     ///
-    /// Need not wait for blobs.
+    /// Need not wait for blobs. The new layout is the newest migration's, or where that was given
+    /// up the one of the migration before it.
     ///
     /// Throws `wrongState` while the layout is being prepared, or where it is listed already.
     public func cutover(
@@ -27,11 +28,12 @@ extension Migrator {
         }
     }
 
-    /// Lists the old layout again.
+    /// Lists the old layout again: the one that the listed layout was made from, or where that has
+    /// ended the one before it.
     ///
     /// The new one stays live.
     ///
-    /// Throws `wrongState` where the new one is not listed or the old one has ended.
+    /// Throws `wrongState` where no such layout lives.
     public func revert(origin: Origin = .thisProcess) throws(LociError) {
         try tuning.before(.list)
         try tenant.catalog.write(.full, origin: origin) { transaction in
@@ -152,7 +154,8 @@ extension Migrator {
     private static func cutoverAllowed(
         _ facts: MigrationFacts
     ) throws(LociError) -> (id: Int64, new: Layout) {
-        let (run, _, new) = try facts.run()
+        _ = try facts.run()
+        guard let run = facts.current, let new = facts.table[run.to] else { throw nothing(facts) }
         switch new.status {
         case .building:
             throw LociError(
@@ -166,8 +169,10 @@ extension Migrator {
                 .wrongState,
                 subject: "layout \(new.number)",
                 message: "\(new.title) is listed already.",
-                remedy: "End the old layout with: loci migrate retire, "
-                    + "or go back with: loci migrate revert"
+                remedy: facts.former == nil
+                    ? "Begin another migration with: loci migrate start SCHEME"
+                    : "End the old layout with: loci migrate retire, "
+                        + "or go back with: loci migrate revert"
             )
         case .live: return (run.id, new)
         case .retired, .aborted: throw ended(new)
@@ -176,15 +181,8 @@ extension Migrator {
 
     private static func revertAllowed(_ facts: MigrationFacts) throws(LociError) -> Layout {
         let (_, old, new) = try facts.run()
-        guard new.isListed else {
-            throw LociError(
-                .wrongState,
-                subject: "layout \(new.number)",
-                message: "\(new.title) is not listed: there is nothing to revert.",
-                remedy: "Give it up with: loci migrate abort"
-            )
-        }
-        guard old.isLive else {
+        if let former = facts.former { return former }
+        if new.isListed {
             throw LociError(
                 .wrongState,
                 subject: "layout \(old.number)",
@@ -192,19 +190,27 @@ extension Migrator {
                 remedy: "Migrate to it again: loci migrate start '\(old.scheme.text)'"
             )
         }
-        return old
+        guard new.status == .live || new.status == .building else { throw nothing(facts) }
+        throw LociError(
+            .wrongState,
+            subject: "layout \(new.number)",
+            message: "\(new.title) is not listed: there is nothing to revert.",
+            remedy: "Give it up with: loci migrate abort"
+        )
     }
 
     private static func abortAllowed(
         _ facts: MigrationFacts
     ) throws(LociError) -> (id: Int64, new: Layout) {
-        let (run, _, new) = try facts.run()
+        let (run, old, new) = try facts.run()
         if new.isListed {
             throw LociError(
                 .wrongState,
                 subject: "layout \(new.number)",
                 message: "\(new.title) is listed.",
-                remedy: "List the old layout first: loci migrate revert"
+                remedy: facts.former == nil
+                    ? "Migrate back: loci migrate start '\(old.scheme.text)'"
+                    : "List the old layout first: loci migrate revert"
             )
         }
         guard new.status == .building || new.status == .live else { throw ended(new) }
@@ -216,13 +222,20 @@ extension Migrator {
         _ number: LayoutNumber?
     ) throws(LociError) -> Layout {
         guard let number else {
-            let (_, old, new) = try facts.run()
+            _ = try facts.run()
+            guard let run = facts.current, let old = facts.table[run.from],
+                let new = facts.table[run.to]
+            else { throw nothing(facts) }
             guard new.isListed else {
                 throw LociError(
                     .wrongState,
                     subject: "layout \(old.number)",
-                    message: "\(new.title) is not listed yet.",
-                    remedy: "List it first: loci migrate cutover"
+                    message: new.isLive
+                        ? "\(new.title) is not listed yet."
+                        : "\(new.title) is not listed: there is no old layout to retire.",
+                    remedy: new.isLive
+                        ? "List it first: loci migrate cutover"
+                        : "Name one: loci layout list, then loci migrate retire N"
                 )
             }
             return try retireAllowed(facts, old.number)
@@ -271,6 +284,16 @@ extension Migrator {
             subject: "layout \(layout.number)",
             message: "\(layout.title) has ended.",
             remedy: "Begin another migration with: loci migrate start SCHEME"
+        )
+    }
+
+    /// The error where no migration is under way: the listed layout was made from none that lives.
+    private static func nothing(_ facts: MigrationFacts) -> LociError {
+        LociError(
+            .wrongState,
+            subject: "layout \(facts.table.listed.number)",
+            message: "\(facts.table.listed.title) is listed, and no migration is under way.",
+            remedy: "Begin one with: loci migrate start SCHEME"
         )
     }
 

@@ -46,12 +46,41 @@ extension Migrator {
         return try status()
     }
 
+    /// Throws what a start with these options would throw before it writes anything; changes
+    /// nothing.
+    ///
+    /// `plan`: one that was made just now; without it this makes one, unless a start would go on
+    /// with a layout that is being prepared.
+    public func checkStart(
+        to scheme: Scheme,
+        mapper: (any Mapper)? = nil,
+        options: MigrationOptions = .init(),
+        plan: MigrationPlan? = nil
+    ) async throws(LociError) {
+        let lock = try tenant.preparerLock()
+        let isHeld: Bool
+        do throws(Errno) {
+            isHeld = try lock.isHeldElsewhere()
+        } catch {
+            throw LociError(errno: error, subject: "lock/preparer")
+        }
+        if isHeld { throw Self.preparing(lock) }
+        if try resumable(scheme, mapper, options, .thisProcess) != nil { return }
+        let made: MigrationPlan
+        if let plan { made = plan } else { made = try await planning(scheme, options.apart, nil) }
+        if let refusal = made.refusal(options) { throw refusal }
+    }
+
     private func takePreparerLock() throws(LociError) -> FileLock {
         let lock = try tenant.preparerLock()
         if try MigrationWorker.take(lock) { return lock }
+        throw Self.preparing(lock)
+    }
+
+    private static func preparing(_ lock: FileLock) -> LociError {
         let holder = (try? lock.holder()).flatMap { $0 }
         let name = holder.map { "\($0.command), process \($0.process)," } ?? "Another process"
-        throw LociError(
+        return LociError(
             .lockHeld,
             subject: "lock/preparer",
             message: "\(name) is preparing a layout of this tenant.",
@@ -68,7 +97,7 @@ extension Migrator {
     ) throws(LociError) -> PreparingRun? {
         let facts = try tenant.catalog.read { try MigrationFacts($0) }
         guard let building = facts.table.building, let newest = facts.newest else {
-            try Self.refuseLive(scheme, facts.table)
+            try Self.refuseLive(scheme, facts)
             return nil
         }
         guard building.scheme == scheme else {
@@ -84,14 +113,27 @@ extension Migrator {
         return PreparingRun(id: newest.id, layout: building.number, cursor: newest.prepareCursor)
     }
 
-    private static func refuseLive(_ scheme: Scheme, _ table: LayoutTable) throws(LociError) {
-        guard let live = table.liveLayouts.first(where: { $0.scheme == scheme }) else { return }
+    private static func refuseLive(
+        _ scheme: Scheme,
+        _ facts: MigrationFacts
+    ) throws(LociError) {
+        let found = facts.table.liveLayouts.first { $0.scheme == scheme }
+        guard let live = found else { return }
+        let remedy: String
+        if live.isListed {
+            remedy = "It is the one that is listed."
+        } else if facts.current?.to == live.number {
+            remedy = "List it with: loci migrate cutover"
+        } else if facts.former?.number == live.number {
+            remedy = "List it with: loci migrate revert"
+        } else {
+            remedy = "End it with: loci migrate retire \(live.number) --yes, then start again"
+        }
         throw LociError(
             .wrongState,
             subject: scheme.text,
             message: "\(live.title) is live already.",
-            remedy: live.isListed
-                ? "It is the one that is listed." : "List it with: loci migrate cutover, or revert"
+            remedy: remedy
         )
     }
 
@@ -134,7 +176,7 @@ extension Migrator {
         let identity = mapper?.identity
         return try tenant.catalog.write(.full, origin: origin) { transaction in
             let table = try transaction.reader.layouts()
-            try Self.refuseLive(scheme, table)
+            try Self.refuseLive(scheme, try MigrationFacts(transaction.reader))
             var snapshot: String?
             if options.takeSnapshotFirst {
                 let next = (table.all.last?.number.rawValue ?? 0) + 1

@@ -62,6 +62,16 @@ extension Migrator {
         }
     }
 
+    /// How many memories of the newest run have a content that is not what its SHA-256 says.
+    ///
+    /// Only `--verify full` finds any.
+    public func damagedCount() throws(LociError) -> Int64 {
+        try tenant.catalog.read { reader in
+            guard let newest = try reader.newestMigration() else { return 0 }
+            return try reader.migrationErrorCount(of: newest.id, step: .verify)
+        }
+    }
+
     /// All runs, newest first.
     public func history(limit: Int = 1000) throws(LociError) -> [MigrationRun] {
         try tenant.catalog.read { reader in

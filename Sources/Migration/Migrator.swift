@@ -25,28 +25,39 @@ public struct Migrator: Sendable {
         self.tuning = tuning
     }
 
-    /// What a migration to `scheme` would do.
+    /// What a migration to `scheme` would do, and about how long moving would take.
     ///
-    /// Changes nothing.
+    /// Changes nothing. For the time it links and removes some files of its own in the tenant's
+    /// staging area, and writes some rows in a transaction that it rolls back.
+    ///
+    /// `links`: also reads every text, and follows its relative links.
     ///
     /// Complexity: reads every memory's attributes once; those that may collide twice.
     public func plan(
         to scheme: Scheme,
         apart: Bool = false,
+        links: Bool = false,
         progress: ProgressFeed? = nil
     ) async throws(LociError) -> MigrationPlan {
         defer { progress?.finish() }
-        return try await planning(scheme, apart, progress)
+        var plan = try await planning(scheme, apart, links: links, progress)
+        guard plan.toMove > 0 else { return plan }
+        let (tenant, made) = (tenant, plan)
+        plan.estimate = try await BlockingPool.shared.run { () throws(LociError) in
+            try? MoveSample(tenant).estimate(made)
+        }
+        return plan
     }
 
     func planning(
         _ scheme: Scheme,
         _ apart: Bool,
+        links: Bool = false,
         _ progress: ProgressFeed?
     ) async throws(LociError) -> MigrationPlan {
-        let catalog = tenant.catalog
+        let tenant = tenant
         return try await BlockingPool.shared.run { () throws(LociError) in
-            let reader = try catalog.makeReader()
+            let reader = try tenant.catalog.makeReader()
             do {
                 var planner = try Planner(
                     reader,
@@ -54,9 +65,11 @@ public struct Migrator: Sendable {
                     apart: apart,
                     progress: progress
                 )
-                return try planner.run()
+                try planner.run()
+                if links { try planner.followLinks(tenant) }
+                return planner.plan
             } catch {
-                throw LociError(catalogError: error, subject: catalog.path)
+                throw LociError(catalogError: error, subject: tenant.catalog.path)
             }
         }
     }
@@ -69,12 +82,40 @@ struct MigrationFacts {
     /// Where it came from, and where it leads.
     let old: Layout?
     let new: Layout?
+    /// The newest run and, where its layout is not the listed one, those before it, newest first.
+    private let runs: [MigrationRow]
 
     init(_ reader: CatalogReader) throws {
         table = try reader.layouts()
         newest = try reader.newestMigration()
         old = newest.flatMap { [table] in table[$0.from] }
         new = newest.flatMap { [table] in table[$0.to] }
+        let isSettled = new?.isListed == true && old?.isLive == true
+        runs = isSettled ? [] : try reader.migrations(before: .max, limit: Self.runsKept)
+    }
+
+    /// As many as layouts can live at once; an older run leads to nothing that lives.
+    private static let runsKept = 64
+
+    /// The newest run whose layout has not ended: what `cutover` and `retire` mean, though a later
+    /// one was given up.
+    var current: MigrationRow? {
+        guard let new, new.status != .live, new.status != .building else { return newest }
+        return runs.first { table[$0.to]?.isLive == true } ?? newest
+    }
+
+    /// The layout that the listed one was made from, or where that has ended the one before it:
+    /// what `revert` lists.
+    ///
+    /// Returns nil where no such layout lives.
+    var former: Layout? {
+        if let new, new.isListed, let old, old.isLive { return old }
+        var number = table.listed.number
+        while let run = runs.first(where: { $0.to == number }) {
+            if let layout = table[run.from], layout.isLive { return layout }
+            number = run.from
+        }
+        return nil
     }
 
     /// The newest run and its layouts; throws `wrongState` before any.
@@ -92,15 +133,6 @@ struct MigrationFacts {
 }
 
 extension Layout {
-    var status: LayoutStatus {
-        switch state {
-        case .building: .building
-        case .live: .live
-        case .retired, .cleared: listedSince == nil ? .aborted : .retired
-        case .clearedAborted: .aborted
-        }
-    }
-
     /// For sentences: `Layout 2, topic={topic},`.
     var title: String { "Layout \(number), '\(scheme.text)'," }
 }

@@ -118,7 +118,6 @@ final class Mover {
     /// ① of the next batch, not yet durable; nil where nothing is misplaced.
     private func begin(limit: Int) throws(LociError) -> MoveBatch? {
         guard var batch = try nextBatch(limit: min(limit, batchSize)) else { return nil }
-        try verify(batch)
         batch.leaving = batch.moves.indices.filter { !batch.moves[$0].isInPlace }
         try account(&batch)
         return batch
@@ -137,6 +136,7 @@ final class Mover {
             try account(&batch)
             try sync()
         }
+        try verify(batch, linked: linked)
         try commit(batch, linked: linked)
     }
 
@@ -173,28 +173,6 @@ final class Mover {
                 asOf: try reader.lastChange(),
                 verifying: run.new?.number == target.number ? run.newest : nil
             )
-        }
-    }
-
-    /// With `verify full`: hashes what is about to move.
-    ///
-    /// What differs is listed, and moves all the same: moving changes no byte, and a blob left
-    /// behind would keep the migration from its end.
-    private func verify(_ batch: MoveBatch) throws(LociError) {
-        guard let run = batch.verifying,
-            try MigrationOptions(recorded: run.options).verify == .full
-        else { return }
-        for move in batch.moves {
-            let digest = try naming { () throws(BlobError) in try tenant.blobs.hash(move.old) }
-            guard digest.sha256 != move.hash.bytes || digest.size != move.size else { continue }
-            _ = try write { transaction in
-                try transaction.recordError(
-                    run.id,
-                    memory: move.memory,
-                    step: .verify,
-                    reason: "revision \(move.revision) is not what its SHA-256 says"
-                )
-            }
         }
     }
 

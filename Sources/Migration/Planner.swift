@@ -10,14 +10,14 @@ import SQL
 /// It reads in pages, each a transaction of its own, so that it never holds the past; what changes
 /// meanwhile may be counted as before or after.
 struct Planner {
-    private let reader: CatalogReader
-    private let scheme: Scheme
-    private let listed: Layout
+    let reader: CatalogReader
+    let scheme: Scheme
+    let listed: Layout
     private let target: Layout
     /// What others claim against the new layout, and it against them, where they share a root.
     private let neighbours: [Neighbour]
     private let shownFields: [String]
-    private var plan: MigrationPlan
+    var plan: MigrationPlan
     private let progress: ProgressFeed?
 
     private var paths: [PathHash] = []
@@ -39,8 +39,12 @@ struct Planner {
     }
 
     private struct DirectoryCount {
-        var memories = 0
+        var memories: Int32 = 0
+        var directories: Int32 = 0
         var isShared = false
+        var isRoot = false
+
+        var children: Int { Int(memories) + Int(directories) }
     }
 
     static let page = 1000
@@ -86,10 +90,11 @@ struct Planner {
         shownFields = scheme.attributes.filter { $0 != rest }
     }
 
-    mutating func run() throws -> MigrationPlan {
+    mutating func run() throws {
         let counts = try reader.memoryCounts()
         plan.trashed = Int(counts.trashed)
         plan.foreign = Int(try reader.foreignCount())
+        plan.revisions = Int(try reader.revisionCount())
         var missing: [String: Int] = [:]
         try eachMemory { planner, memory, fields in
             for field in planner.shownFields where fields.attributes[field] == nil {
@@ -101,12 +106,13 @@ struct Planner {
         plan.missing = shownFields.compactMap { field in
             missing[field].map { MigrationPlan.MissingField(field: field, memories: $0) }
         }
+        countFanOut()
         try findCollisions()
         findTwins()
-        return plan
     }
 
-    private mutating func eachMemory(
+    /// Calls `body` with each memory outside the trash, between two transactions.
+    mutating func eachMemory(
         _ body: (inout Planner, MemoryRow, MemoryFields) throws -> Void
     ) throws {
         var cursor: Int64 = 0
@@ -183,29 +189,66 @@ struct Planner {
             ? scheme.sharedDepth(with: listed.scheme) : -1
         var hash = PathHash(exact: FNV.start, folded: FNV.start)
         for depth in 0...rendered.count {
+            let parent = hash.exact
             if depth > 0 {
                 let last = rendered[depth - 1]
                 hash.exact = FNV.hash(last.bytes, from: hash.exact)
                 hash.folded = FNV.folded(last, from: hash.folded)
             }
             noteTwins(hash, rendered, depth)
-            var count = directories[hash.exact] ?? DirectoryCount()
+            var count: DirectoryCount
+            if let known = directories[hash.exact] {
+                count = known
+            } else {
+                count = DirectoryCount(isRoot: depth == 0)
+                if depth > 0 { addDirectory(to: parent, rendered.prefix(depth - 1)) }
+            }
             if !count.isShared, depth <= sharedDepth {
                 count.isShared = true
                 plan.shared.add(NamePath(Array(rendered.prefix(depth))))
             }
-            if depth == rendered.count {
-                count.memories += 1
-                if count.memories > plan.largestDirectory?.memories ?? 0 {
-                    plan.largestDirectory = MigrationPlan.Directory(
-                        path: NamePath(rendered),
-                        memories: count.memories
-                    )
-                }
-            }
+            if depth == rendered.count { addMemory(to: &count, rendered) }
             directories[hash.exact] = count
         }
     }
+
+    private mutating func addMemory(to count: inout DirectoryCount, _ rendered: [Name]) {
+        count.memories += 1
+        if Int(count.memories) > plan.largestDirectory?.memories ?? 0 {
+            plan.largestDirectory = MigrationPlan.Directory(
+                path: NamePath(rendered),
+                memories: Int(count.memories)
+            )
+        }
+        noteWidth(of: count, rendered[...])
+    }
+
+    private mutating func addDirectory(to parent: UInt64, _ path: ArraySlice<Name>) {
+        guard var count = directories[parent] else { return }
+        count.directories += 1
+        directories[parent] = count
+        noteWidth(of: count, path)
+    }
+
+    private mutating func noteWidth(of count: DirectoryCount, _ path: ArraySlice<Name>) {
+        guard !count.isShared, !count.isRoot, count.children > plan.fanOut.largest else { return }
+        plan.fanOut.largest = count.children
+        plan.fanOut.widest = NamePath(Array(path))
+    }
+
+    private mutating func countFanOut() {
+        let new = directories.values.lazy.filter { !$0.isShared && !$0.isRoot }
+        var children = 0
+        for count in new {
+            plan.fanOut.directories += 1
+            children += count.children
+        }
+        let number = plan.fanOut.directories
+        plan.fanOut.mean = number > 0 ? Double(children) / Double(number) : 0
+    }
+
+    /// Whether the new layout would have a directory of that path.
+    func hasDirectory(_ names: [Name]) -> Bool { directories[Self.hash(names).exact] != nil }
 
     private mutating func noteTwins(_ hash: PathHash, _ rendered: [Name], _ depth: Int) {
         guard let other = foldedDirectories.updateValue(hash.exact, forKey: hash.folded),

@@ -134,6 +134,23 @@ private import CSQLite
     package var lastInsertedRow: Int64 { unsafe sqlite3_last_insert_rowid(handle) }
     package var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 
+    /// The work that the statements of this connection have done so far, in instructions of the
+    /// engine: a measure that no busy machine changes.
+    ///
+    /// Of statements that are still compiled.
+    package var instructions: Int64 {
+        var sum: Int64 = 0
+        var statement = unsafe sqlite3_next_stmt(handle, nil)
+        while let current = unsafe statement {
+            sum += unsafe Int64(sqlite3_stmt_status(current, SQLITE_STMTSTATUS_VM_STEP, 0))
+            unsafe statement = sqlite3_next_stmt(handle, current)
+        }
+        return sum
+    }
+
+    /// Rows that this connection has inserted, changed and deleted so far.
+    package var rowsChanged: Int64 { unsafe sqlite3_total_changes64(handle) }
+
     /// The version of the SQLite library in use, as `3.40.1`.
     package static var libraryVersion: String { unsafe String(cString: sqlite3_libversion()) }
 }

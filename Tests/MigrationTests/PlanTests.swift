@@ -1,3 +1,4 @@
+import Linux
 import Loci
 import Migration
 import Testing
@@ -134,5 +135,87 @@ struct PlanTests {
         try rig.migrator.cutover()
         try await rig.start("of={user}", .with { $0.takeSnapshotFirst = false })
         #expect(try rig.tenant.snapshots().count == 1)
+    }
+
+    @Test("tells how many new directories there would be, and how full they are")
+    func fanOut() async throws {
+        let rig = try await filled(
+            "user={user}/topic={topic}",
+            [
+                "user=a/topic=x/1.md", "user=b/topic=x/2.md", "user=c/topic=x/3.md",
+                "user=a/topic=y/4.md",
+            ]
+        )
+        let plan = try await rig.migrator.plan(to: try Scheme("topic={topic}/user={user}"))
+        // topic=x with three users, topic=y with one, and four users with a memory each.
+        #expect(plan.fanOut.directories == 6)
+        #expect(plan.fanOut.largest == 3)
+        #expect(plan.fanOut.widest?.description == "topic=x")
+        #expect(plan.fanOut.mean == 8.0 / 6)
+        #expect(plan.deepest?.names.count == 3)
+    }
+
+    @Test("a measured time comes with a plan that moves something, and leaves nothing behind")
+    func estimate() async throws {
+        let rig = try await filled("user={user}", ["user=a/n.md"])
+        let change = try rig.tenant.lastChange()
+        let plan = try await rig.migrator.plan(to: try Scheme("by={user}"))
+        let estimate = try #require(plan.estimate)
+        #expect(estimate > .zero)
+        #expect(try rig.tenant.lastChange() == change)
+        try await rig.tenant.expectClean()
+        let staging = try File.open(rig.tenant.directory + "/staging", [.readOnly, .directory])
+        #expect(try staging.entries().map { String(decoding: $0.name, as: UTF8.self) } == ["lock"])
+    }
+
+    @Test("counts relative links that lead somewhere today and would not from the new place")
+    func links() async throws {
+        let scratch = try Scratch()
+        let tenant = try scratch.create("user={user}/topic={topic}")
+        try await tenant.add("user=a/topic=x/target.md")
+        try await tenant.add("user=a/topic=x/sp ace.md")
+        let texts = [
+            "same": "[a](target.md) stays, [b](./sp%20ace.md#part) too",
+            "broken": "[up](../topic=x/target.md \"title\")\n\n[d]: <../topic=x/sp ace.md>\n",
+            "nowhere": "[gone](../topic=x/nothing.md) [web](https://a.b/c) [abs](/user=a) [f](#x)",
+            "code": "`[c](../topic=x/target.md)`\n```\n[c](../topic=x/target.md)\n```\n",
+            "picture": "\0[c](../topic=x/target.md)",
+        ]
+        for (name, text) in texts {
+            let topic = name == "same" ? "x" : "y"
+            try await tenant.add("user=a/topic=\(topic)/\(name).md", text)
+        }
+        let rig = Rig(scratch, tenant)
+        let scheme = try Scheme("topic={topic}/user={user}")
+        #expect(try await rig.migrator.plan(to: scheme).brokenLinks == nil)
+        let links = try #require(try await rig.migrator.plan(to: scheme, links: true).brokenLinks)
+        #expect(links.count == 2)
+        #expect(
+            links.samples.map(\.source.description)
+                == Array(repeating: "user=a/topic=y/broken.md", count: 2)
+        )
+        #expect(links.samples.map(\.link) == ["../topic=x/target.md", "../topic=x/sp ace.md"])
+        // One directory for all: a link up and down again leads nowhere, a name beside does.
+        let flat = try await rig.migrator.plan(to: try Scheme("of={user}"), links: true)
+        #expect(flat.brokenLinks?.count == 2)
+    }
+
+    @Test("a check of a start says what the start would, and writes nothing")
+    func check() async throws {
+        let rig = try await filled("user={user}", ["user=a/n.md", "user=b/n.md"])
+        let scheme = try Scheme("year={created:year}")
+        let change = try rig.tenant.lastChange()
+        #expect(await code { try await rig.migrator.checkStart(to: scheme) } == .collision)
+        let suffix = MigrationOptions.with { $0.onCollision = .suffix }
+        try await rig.migrator.checkStart(to: scheme, options: suffix)
+        let listed = try Scheme("user={user}")
+        #expect(await code { try await rig.migrator.checkStart(to: listed) } == .wrongState)
+        let lock = try rig.tenant.preparerLock()
+        #expect(try lock.tryLock())
+        #expect(
+            await code { try await rig.migrator.checkStart(to: scheme, options: suffix) }
+                == .lockHeld
+        )
+        #expect(try rig.tenant.lastChange() == change)
     }
 }

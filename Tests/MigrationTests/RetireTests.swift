@@ -132,6 +132,32 @@ struct RetireTests {
         try await tenant.expectClean()
     }
 
+    @Test("what was deleted by old paths comes back by them, also after they ended")
+    func restoredByOldPath() async throws {
+        let rig = try await listed()
+        let note = try rig.tenant.memory(at: try NamePath("user=ann/n.md"))
+        let before = rig.scratch.clock.time
+        try await rig.tenant.delete(note.id, origin: Scratch.origin)
+        try rig.migrator.retire()
+        try await rig.settle()
+        for (path, count) in [("user=bob", 0), ("user=ann/n.md", 1), ("user=ann", 1), ("", 1)] {
+            let report = try await rig.tenant.restore(
+                under: try NamePath(path),
+                since: before,
+                dryRun: true,
+                origin: Scratch.origin
+            )
+            #expect(report.untrashed == count, "\(path)")
+        }
+        let report = try await rig.tenant.restore(
+            under: try NamePath("user=ann"),
+            since: before,
+            origin: Scratch.origin
+        )
+        #expect(report.paths.map(\.description) == ["by=ann/n.md"])
+        #expect(try rig.tenant.memory(at: try NamePath("by=ann/n.md")).id == note.id)
+    }
+
     @Test("settles while somebody else holds the mover's lock only by naming them")
     func lockHeld() async throws {
         let rig = try await listed()

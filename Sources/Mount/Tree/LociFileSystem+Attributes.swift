@@ -13,6 +13,13 @@ extension LociFileSystem {
         do {
             let shown = try appearance(at: Place(node), thread)
             request.reply(shown, timeout: Self.long)
+        } catch let error as LociError where error.code == .notFound {
+            // The kernel asks before it lets a directory in it be removed.
+            if let gone = try? vanishedAppearance(of: node) {
+                request.reply(gone, timeout: .none)
+            } else {
+                request.fail(errno(of: error, attempt))
+            }
         } catch {
             request.fail(errno(of: error, attempt))
         }

@@ -14,6 +14,8 @@ extension LociFileSystem {
             let who = Asker(uid: request.uid, pid: request.pid)
             if let entry = try find(name, in: Place(parent), who, thread) {
                 request.reply(entry)
+            } else if let entry = try vanishedEntry(name, in: Place(parent), who.pid, thread) {
+                request.reply(entry)
             } else {
                 request.replyAbsent(for: expectedLayout.isOn ? .none : Self.long)
             }

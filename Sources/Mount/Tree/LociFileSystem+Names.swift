@@ -240,6 +240,7 @@ extension LociFileSystem {
             try removeForeign(entry, caller)
         case .memory:
             let known = [KnownName(directory: directory.number, name: name)]
+            let perishable = try perishable(directory, reader)
             let row = try change(by: caller, known: known) { transaction in
                 guard let row = node.memory, let memory = try transaction.reader.memory(row: row),
                     memory.trashed == nil
@@ -248,6 +249,7 @@ extension LociFileSystem {
                 return row
             }
             staging.noteUnlinked(row, name, in: directory.number, by: caller)
+            try noteVanished(perishable, caller, thread)
         }
     }
 
@@ -294,7 +296,15 @@ extension LociFileSystem {
         let reader = try thread.current()
         let directory = try writableDirectory(place, reader)
         if place == .root, name.bytes == Array(".loci".utf8) { throw Self.generatedFile }
-        let entry = try existing(name, in: directory, reader)
+        let entry: CatalogEntry
+        do {
+            entry = try existing(name, in: directory, reader)
+        } catch let error as LociError where error.code == .notFound {
+            guard let pid = caller.origin.pid,
+                vanished.remove(name, in: directory.number, by: pid)
+            else { throw error }
+            return
+        }
         try checkDeletes(directory, entry, reader)
         guard let node = try reader.node(entry.node), node.mode & S_IFMT == S_IFDIR else {
             throw LociError(
@@ -317,9 +327,11 @@ extension LociFileSystem {
             )
         else { throw Self.goneNode }
         let known = [KnownName(directory: directory.number, name: name)]
+        let perishable = try perishable(directory, reader)
         try change(by: caller, known: known) { transaction in
             try transaction.removeDirectory(entry, view: layout)
         }
+        try noteVanished(perishable, caller, thread)
     }
 
     package func link(

@@ -59,6 +59,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     let generated = GeneratedNodes()
     package let failures = LastErrors()
     package let uses = OldPathUses()
+    let vanished = VanishedDirectories()
     let ownChanges: OwnChanges
     let started: Timestamp
     /// Whether anybody ever looked below `.loci/layouts` or `.loci/meta`: those views then need
