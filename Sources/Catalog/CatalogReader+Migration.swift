@@ -69,7 +69,7 @@ package struct MigrationErrorRow: Hashable, Sendable {
 }
 
 /// At which step of a run a memory met its error.
-package enum MigrationErrorStep: String, Hashable, Sendable {
+package enum MigrationErrorStep: String, Hashable, Sendable, CaseIterable {
     /// The mapper failed, or gave what it may not give.
     ///
     /// Keeps the layout from going live.
@@ -143,9 +143,10 @@ extension CatalogReader {
         }
     }
 
-    /// Errors of a run by rising memory row above `after`.
+    /// Errors at some steps, of up to `limit` memories of a run, by rising memory row above `after`.
     package func migrationErrors(
         of migration: Int64,
+        steps: [MigrationErrorStep] = MigrationErrorStep.allCases,
         after: Int64,
         limit: Int
     ) throws(SQLError) -> [MigrationErrorRow] {
@@ -153,10 +154,18 @@ extension CatalogReader {
             """
             SELECT e.migration, e.memory, m.ulid, m.name, e.step, e.reason, e.attempts, e.time
             FROM migration_error e JOIN memory m ON m.id = e.memory
-            WHERE e.migration = ? AND e.memory > ? ORDER BY e.memory, e.step LIMIT ?
+            WHERE e.migration = ?1 AND instr(?4, ' ' || e.step || ' ') > 0 AND e.memory IN (
+                SELECT DISTINCT memory FROM migration_error
+                WHERE migration = ?1 AND memory > ?2 AND instr(?4, ' ' || step || ' ') > 0
+                ORDER BY memory LIMIT ?3)
+            ORDER BY e.memory, e.step
             """
-        ).all(.integer(migration), .integer(after), .integer(Int64(limit))) {
-            row throws(SQLError) in
+        ).all(
+            .integer(migration),
+            .integer(after),
+            .integer(Int64(limit)),
+            .text(" " + steps.map(\.rawValue).joined(separator: " ") + " ")
+        ) { row throws(SQLError) in
             MigrationErrorRow(
                 migration: row.integer(0),
                 memory: row.integer(1),
@@ -167,6 +176,23 @@ extension CatalogReader {
                 attempts: Int(row.integer(6)),
                 time: Timestamp(nanoseconds: row.integer(7))
             )
+        }
+    }
+
+    /// Memories of a run, from row `first` to `last`, about which a mapper has said what it will:
+    /// it passed them over, or failed on them.
+    package func memoriesAnswered(
+        in migration: Int64,
+        from first: Int64,
+        to last: Int64
+    ) throws(SQLError) -> [Int64] {
+        try statement(
+            """
+            SELECT memory FROM migration_error
+            WHERE migration = ? AND memory BETWEEN ? AND ? AND step IN ('map', 'skip')
+            """
+        ).all(.integer(migration), .integer(first), .integer(last)) { row throws(SQLError) in
+            row.integer(0)
         }
     }
 

@@ -35,16 +35,18 @@ extension CatalogTransaction {
     /// Notes how far a run has prepared.
     package func advancePreparing(
         _ migration: Int64,
-        cursor: Int64,
+        cursor: Int64?,
         prepared: Int,
         skipped: Int
     ) throws(SQLError) {
+        guard cursor != nil || prepared > 0 || skipped > 0 else { return }
         try run(
             """
-            UPDATE migration SET prepare_cursor = ?, prepared = prepared + ?, skipped = skipped + ?
+            UPDATE migration SET prepare_cursor = max(prepare_cursor, ?), prepared = prepared + ?,
+                                 skipped = skipped + ?
             WHERE id = ?
             """,
-            .integer(cursor),
+            .integer(cursor ?? 0),
             .integer(Int64(prepared)),
             .integer(Int64(skipped)),
             .integer(migration)
@@ -114,24 +116,49 @@ extension CatalogTransaction {
         )
     }
 
+    /// Counts again what a run has prepared up to its cursor: what was counted beyond it, before a
+    /// kill, is counted when the cursor comes there.
+    ///
+    /// Complexity: reads every memory below the cursor.
+    package func recountPrepared(_ migration: Int64) throws(SQLError) {
+        try run(
+            """
+            UPDATE migration
+            SET prepared = (SELECT count(*) FROM memory WHERE id <= migration.prepare_cursor)
+            WHERE id = ?
+            """,
+            .integer(migration)
+        )
+    }
+
+    /// Gives a run another mapper.
+    package func setMapper(_ mapper: String, of migration: Int64) throws(SQLError) {
+        try run("UPDATE migration SET mapper = ? WHERE id = ?", .text(mapper), .integer(migration))
+    }
+
     /// Records, or records again, that a step failed for a memory.
+    ///
+    /// `attempts`: how often it was tried since the last record.
     package func recordError(
         _ migration: Int64,
         memory: Int64,
         step: MigrationErrorStep,
-        reason: String
+        reason: String,
+        attempts: Int = 1
     ) throws(SQLError) {
         try run(
             """
             INSERT INTO migration_error(migration, memory, step, reason, attempts, time)
-            VALUES (?, ?, ?, ?, 1, ?)
+            VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT(migration, memory, step) DO UPDATE SET
-                reason = excluded.reason, attempts = attempts + 1, time = excluded.time
+                reason = excluded.reason, attempts = attempts + excluded.attempts,
+                time = excluded.time
             """,
             .integer(migration),
             .integer(memory),
             .text(step.rawValue),
             .text(reason),
+            .integer(Int64(attempts)),
             .integer(now.nanoseconds)
         )
     }

@@ -142,6 +142,15 @@ enum StatusText {
         return [line, "next: \(next(status))"]
     }
 
+    /// Who moves what is to be moved, as a sentence.
+    static func movers(_ status: MigrationStatus) -> String {
+        if let worker = status.worker {
+            return "Moved by \(worker.command), process \(worker.process)."
+        }
+        return status.misplaced == 0
+            ? "Nothing has to be moved." : "No worker: mount the tenant, or run  loci migrate run"
+    }
+
     /// What is done and how much there is, where something is under way.
     private static func progress(_ status: MigrationStatus) -> (Int64, Int64)? {
         switch status.state {

@@ -14,7 +14,7 @@ struct MigrateVerb: AsyncParsableCommand {
             subcommands: [
                 Plan.self, Start.self, Status.self, Wait.self, Pause.self, Resume.self,
                 Throttle.self, Run.self, Cutover.self, Revert.self, Abort.self, Retire.self,
-                Who.self, Errors.self, History.self,
+                Who.self, Errors.self, Retry.self, History.self,
             ]
         )
     }
@@ -100,13 +100,16 @@ extension MigrateVerb {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "start",
-                abstract: "Make the new layout, and make it live; killed, the same command goes on."
+                abstract:
+                    "Make the new layout, and make it live; killed, the same command goes on.",
+                discussion: MapperOptions.discussion
             )
         }
 
         @Argument(help: "The new scheme.") var scheme: String
         @Option(name: .long, help: "Where two memories would get one path: fail or suffix.")
         var onCollision = CollisionWord.fail
+        @OptionGroup var mapping: MapperOptions
         @Flag(name: .long, help: "Go live though a mapper's errors leave fields missing.")
         var leaveUnmapped = false
         @Flag(name: .long, help: "Each layout whole under .loci/layouts, for schemes in dispute.")
@@ -138,10 +141,11 @@ extension MigrateVerb {
             options.apart = apart
             options.verify = verify == nil ? .links : .full
             options.takeSnapshotFirst = !noSnapshot
+            let mapper = try mapping.mapper(speech)
             let outcome = try await MigrateVerb.each(place) { [options] tenant, several in
                 Mounts.askToCommit(tenant)
                 if check {
-                    try await Self.check(Migrator(tenant), scheme, options)
+                    try await Self.check(Migrator(tenant), scheme, mapper, options)
                     let text = MigrateVerb.named("Nothing is in the way.", tenant, several)
                     let status = try Migrator(tenant).status()
                     return try speech.print(text) { status.json }
@@ -149,17 +153,13 @@ extension MigrateVerb {
                 let status = try await showing("preparing", speech) { feed in
                     try await Migrator(tenant).start(
                         to: scheme,
-                        mapper: nil,
+                        mapper: mapper,
                         options: options,
                         origin: who.origin,
                         progress: feed
                     )
                 }
-                let text =
-                    status.worker.map { "Started. Moved by \($0.command), process \($0.process)." }
-                    ?? (status.misplaced == 0
-                        ? "Started. Nothing has to be moved."
-                        : "Started. No worker: mount the tenant, or run  loci migrate run")
+                let text = "Started. " + StatusText.movers(status)
                 try speech.print(MigrateVerb.named(text, tenant, several)) { status.json }
             }
             try outcome.finish(speech)
@@ -169,10 +169,11 @@ extension MigrateVerb {
         private static func check(
             _ migrator: Migrator,
             _ scheme: Scheme,
+            _ mapper: (any Mapper)?,
             _ options: MigrationOptions
         ) async throws(LociError) {
             do throws(LociError) {
-                try await migrator.checkStart(to: scheme, options: options)
+                try await migrator.checkStart(to: scheme, mapper: mapper, options: options)
             } catch {
                 guard [.schemesDispute, .nameTooLong, .schemeMismatch].contains(error.code) else {
                     throw error

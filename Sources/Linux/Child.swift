@@ -30,6 +30,12 @@ package struct Child: Hashable, Sendable {
         package var directory: String?
         /// In a session of its own: no terminal, and not in the reach of ^C.
         package var newSession: Bool
+        /// In a process group of its own, and killed when the thread that starts it ends, however
+        /// it ends.
+        ///
+        /// What the child itself starts is not killed then; `signalGroup` reaches it. Only with
+        /// descriptors 0 to 2, without a directory, and without a session.
+        package var endsWithThread: Bool
 
         package init(
             executable: String,
@@ -37,7 +43,8 @@ package struct Child: Hashable, Sendable {
             environment: [String]? = nil,
             descriptors: [Int32: Int32] = [0: 0, 1: 1, 2: 2],
             directory: String? = nil,
-            newSession: Bool = false
+            newSession: Bool = false,
+            endsWithThread: Bool = false
         ) {
             self.executable = executable
             self.arguments = arguments
@@ -45,6 +52,7 @@ package struct Child: Hashable, Sendable {
             self.descriptors = descriptors
             self.directory = directory
             self.newSession = newSession
+            self.endsWithThread = endsWithThread
         }
     }
 
@@ -62,6 +70,13 @@ package struct Child: Hashable, Sendable {
         let arguments = try CStrings(command.arguments)
         let environment = try command.environment.map { (list) throws(Errno) in
             try CStrings(list)
+        }
+        if command.endsWithThread {
+            precondition(
+                targets == [0, 1, 2] && command.directory == nil && !command.newSession,
+                "a child that ends with its thread has three descriptors and nothing else"
+            )
+            return try spawnGuarded(command.executable, arguments, environment, sources)
         }
         var id: Int32 = 0
         try unsafe command.executable.withCPath { (executable) throws(Errno) in
@@ -82,6 +97,40 @@ package struct Child: Hashable, Sendable {
             }
         }
         return Child(id: id)
+    }
+
+    private static func spawnGuarded(
+        _ executable: String,
+        _ arguments: CStrings,
+        _ environment: CStrings?,
+        _ sources: [Int32]
+    ) throws(Errno) -> Child {
+        var id: Int32 = 0
+        try unsafe executable.withCPath { (executable) throws(Errno) in
+            _ = try retrying {
+                unsafe clinux_spawn_guarded(
+                    &id,
+                    executable,
+                    arguments.pointers,
+                    environment?.pointers,
+                    sources
+                )
+            }
+        }
+        return Child(id: id)
+    }
+
+    /// Whether it has ended; it still has to be waited for, and until then nobody else can get its
+    /// number.
+    package func hasEnded() throws(Errno) -> Bool {
+        try retrying { clinux_has_ended(id) } == 1
+    }
+
+    /// Sends a signal to a child that `endsWithThread` and to all processes of its group.
+    ///
+    /// Only before the child was waited for.
+    package func signalGroup(_ signal: Int32) throws(Errno) {
+        try retrying { Glibc.kill(-id, signal) }
     }
 
     /// Waits for the end; `ECHILD` when it was waited for before.

@@ -71,6 +71,23 @@ extension File {
         return count
     }
 
+    /// From now on reads and writes of this open file throw `again` where they would wait
+    /// (`O_NONBLOCK`).
+    package func setNonBlocking() throws(Errno) {
+        try retrying { clinux_set_nonblocking(descriptor) }
+    }
+
+    /// Writes once, what is taken of the bytes from an index on; returns how many were (`write`).
+    package func writePiece(_ bytes: [UInt8], from start: Int) throws(Errno) -> Int {
+        let rest = start..<bytes.count
+        return try retrying {
+            unsafe bytes.withUnsafeBytes { buffer in
+                let piece = unsafe UnsafeRawBufferPointer(rebasing: buffer[rest])
+                return unsafe Glibc.write(descriptor, piece.baseAddress, piece.count)
+            }
+        }
+    }
+
     /// Writes all bytes at the file's position.
     package func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
         var done = 0

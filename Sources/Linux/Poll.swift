@@ -60,6 +60,9 @@ package struct Pipe: ~Copyable, Sendable {
 
     /// Closes the writing end and gives the other one away.
     package consuming func takeReading() -> File { reading }
+
+    /// Closes the reading end and gives the other one away.
+    package consuming func takeWriting() -> File { writing }
 }
 
 /// Wakes a thread that polls (`eventfd`).

@@ -248,7 +248,7 @@ extension Tenant {
     }
 
     /// Refuses keys that schemes use for what is no attribute, and that nobody could type.
-    static func checkAttribute(_ key: String) throws(LociError) {
+    package static func checkAttribute(_ key: String) throws(LociError) {
         if key == "id" || key == "created" {
             throw LociError(
                 .immutableField,

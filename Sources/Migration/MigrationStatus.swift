@@ -109,12 +109,14 @@ public struct MigrationRun: Hashable, Sendable, Identifiable {
     public let inPlace: Int64
     /// Memories that the mapper passed over.
     public let skipped: Int64
+    /// Memories that are listed as failed.
+    public let errors: Int64
 }
 
 /// A memory that a run met trouble with.
 public struct MigrationFailure: Hashable, Sendable {
     /// What could not be done.
-    public enum Step: String, Hashable, Sendable {
+    public enum Step: String, Hashable, Sendable, CaseIterable {
         /// The mapper failed.
         case map
         /// The mapper passed it over: not an error, but it is under `_`.
@@ -129,6 +131,8 @@ public struct MigrationFailure: Hashable, Sendable {
     public let memory: MemoryID
     /// Its name.
     public let name: Name
+    /// Where the listed layout has it; nil in the trash.
+    public let path: NamePath?
     /// What could not be done.
     public let step: Step
     /// Why.

@@ -278,7 +278,7 @@ extension Migrator {
         return layout
     }
 
-    private static func ended(_ layout: Layout) -> LociError {
+    static func ended(_ layout: Layout) -> LociError {
         LociError(
             .wrongState,
             subject: "layout \(layout.number)",

@@ -14,8 +14,8 @@ extension Migrator {
     ///
     /// Throws before anything is written: `schemesDispute`, `collision`, `nameTooLong`,
     /// `wrongState` (another layout is building, or a live one has the scheme), `schemeMismatch`
-    /// (it is building with another mapper or other options), `lockHeld`. Later:
-    /// `mapperFailed`, `collision` where memories are left that have no place; the same call tries
+    /// (it is building with another mapper or other options), `lockHeld`, what `mapper.begin`
+    /// throws. Later: `mapperFailed`, `collision` where memories are left that have no place; the same call tries
     /// them again.
     @discardableResult
     public func start(
@@ -28,22 +28,41 @@ extension Migrator {
         defer { progress?.finish() }
         let lock = try takePreparerLock()
         defer { try? lock.unlock() }
-        let run: PreparingRun
-        if let found = try resumable(scheme, mapper, options, origin) {
-            run = found
-        } else {
-            run = try await begin(scheme, mapper, options, origin)
+        let found = try resumable(scheme, mapper, options, origin)
+        try await Self.using(mapper) { () async throws(LociError) in
+            let run: PreparingRun
+            if let found {
+                run = found
+            } else {
+                run = try await begin(scheme, mapper, options, origin)
+            }
+            let preparer = try Preparer(
+                self,
+                run,
+                mapper: mapper,
+                options: options,
+                origin: origin,
+                progress: progress
+            )
+            try await preparer.run()
         }
-        let preparer = try Preparer(
-            self,
-            run,
-            mapper: mapper,
-            options: options,
-            origin: origin,
-            progress: progress
-        )
-        try await preparer.run()
         return try status()
+    }
+
+    /// Runs `body` while a mapper is at work.
+    static func using<R: Sendable>(
+        _ mapper: (any Mapper)?,
+        _ body: () async throws(LociError) -> R
+    ) async throws(LociError) -> R {
+        try await mapper?.begin()
+        do throws(LociError) {
+            let result = try await body()
+            await mapper?.end()
+            return result
+        } catch {
+            await mapper?.end()
+            throw error
+        }
     }
 
     /// Throws what a start with these options would throw before it writes anything; changes
@@ -71,7 +90,7 @@ extension Migrator {
         if let refusal = made.refusal(options) { throw refusal }
     }
 
-    private func takePreparerLock() throws(LociError) -> FileLock {
+    func takePreparerLock() throws(LociError) -> FileLock {
         let lock = try tenant.preparerLock()
         if try MigrationWorker.take(lock) { return lock }
         throw Self.preparing(lock)
@@ -110,7 +129,12 @@ extension Migrator {
             )
         }
         try Self.requireSame(newest, mapper, options)
-        return PreparingRun(id: newest.id, layout: building.number, cursor: newest.prepareCursor)
+        return PreparingRun(
+            id: newest.id,
+            layout: building.number,
+            cursor: newest.prepareCursor,
+            isResumed: true
+        )
     }
 
     private static func refuseLive(
@@ -149,9 +173,7 @@ extension Migrator {
             throw mismatch(run, "other options: \(run.options)")
         }
         let identity = mapper?.identity ?? ""
-        guard identity.hasSameBytes(as: run.mapper ?? "") else {
-            throw mismatch(run, run.mapper.map { "the mapper '\($0)'" } ?? "no mapper")
-        }
+        guard identity.hasSameBytes(as: run.mapper ?? "") else { throw mismatch(run, mapper) }
     }
 
     private static func mismatch(_ run: MigrationRow, _ what: String) -> LociError {
@@ -160,6 +182,21 @@ extension Migrator {
             subject: "layout \(run.to)",
             message: "Layout \(run.to) began with \(what).",
             remedy: "Go on with the same, or give it up with: loci migrate abort"
+        )
+    }
+
+    /// The error where a run goes on with another mapper than it began with.
+    static func mismatch(_ run: MigrationRow, _ mapper: (any Mapper)?) -> LociError {
+        let former = run.mapper.map { "the mapper '\($0)'" } ?? "no mapper"
+        let given = mapper.map { "this is '\($0.identity)'" } ?? "now none is given"
+        let accepts =
+            run.mapper != nil && mapper != nil
+            ? " If it was mended, say so with: loci migrate retry --mapper CMD" : ""
+        return LociError(
+            .schemeMismatch,
+            subject: "layout \(run.to)",
+            message: "Layout \(run.to) began with \(former), and \(given).",
+            remedy: "Go on with the same, or give it up with: loci migrate abort.\(accepts)"
         )
     }
 
@@ -220,4 +257,6 @@ struct PreparingRun: Sendable {
     let layout: LayoutNumber
     /// The last memory row that is done.
     var cursor: Int64
+    /// Whether somebody began it before: it may have errors to take back.
+    var isResumed = false
 }

@@ -21,7 +21,7 @@ extension Migrator {
             return MigrationStatus(
                 tenant: id,
                 state: Self.state(facts, misplaced),
-                run: try Self.run(facts),
+                run: try Self.run(facts, reader),
                 listed: facts.table.listed.number,
                 target: facts.table.target.number,
                 live: facts.table.liveLayouts.map(\.number),
@@ -43,8 +43,11 @@ extension Migrator {
         }
     }
 
-    /// Errors and skips of the newest run, in pages.
+    /// Errors and skips of the newest run, in pages of so many memories.
+    ///
+    /// `steps`: only those.
     public func errors(
+        at steps: Set<MigrationFailure.Step> = Set(MigrationFailure.Step.allCases),
         after cursor: ListCursor? = nil,
         limit: Int = 1000
     ) throws(LociError) -> MigrationFailurePage {
@@ -54,11 +57,19 @@ extension Migrator {
             }
             let rows = try reader.migrationErrors(
                 of: newest.id,
+                steps: MigrationErrorStep.allCases.filter { steps.contains($0.step) },
                 after: cursor?.row ?? 0,
                 limit: limit
             )
-            let next = rows.count == limit ? rows.last.map { ListCursor(row: $0.memory) } : nil
-            return MigrationFailurePage(failures: rows.map(MigrationFailure.init), next: next)
+            let listed = try reader.layouts().listed
+            let failures = try rows.map { row in
+                let memory = try reader.memory(row: row.memory)
+                let path = try memory.flatMap { try reader.path(of: $0, in: listed) }
+                return MigrationFailure(row, path: path.map { NamePath($0) })
+            }
+            let isFull = Set(rows.map(\.memory)).count == limit
+            let next = isFull ? rows.last.map { ListCursor(row: $0.memory) } : nil
+            return MigrationFailurePage(failures: failures, next: next)
         }
     }
 
@@ -72,13 +83,18 @@ extension Migrator {
         }
     }
 
-    /// All runs, newest first.
-    public func history(limit: Int = 1000) throws(LociError) -> [MigrationRun] {
+    /// Runs, the newest first.
+    ///
+    /// `newest`: only those before that one: the last of the page before.
+    public func history(
+        before newest: MigrationRun.ID? = nil,
+        limit: Int = 1000
+    ) throws(LociError) -> [MigrationRun] {
         try tenant.catalog.read { reader in
             let table = try reader.layouts()
-            return try reader.migrations(before: .max, limit: limit).compactMap { row in
+            return try reader.migrations(before: newest ?? .max, limit: limit).compactMap { row in
                 guard let old = table[row.from], let new = table[row.to] else { return nil }
-                return try MigrationRun(row, old, new)
+                return try MigrationRun(row, old, new, reader)
             }
         }
     }
@@ -129,21 +145,19 @@ extension Migrator {
         )
     }
 
-    private static func run(_ facts: MigrationFacts) throws -> MigrationRun? {
+    private static func run(
+        _ facts: MigrationFacts,
+        _ reader: CatalogReader
+    ) throws -> MigrationRun? {
         guard let row = facts.newest, let old = facts.old, let new = facts.new else { return nil }
-        return try MigrationRun(row, old, new)
+        return try MigrationRun(row, old, new, reader)
     }
 
     private static func errorCount(
         _ facts: MigrationFacts,
         _ reader: CatalogReader
     ) throws -> Int64 {
-        guard let newest = facts.newest else { return 0 }
-        var count: Int64 = 0
-        for step in [MigrationErrorStep.map, .place, .verify] {
-            count += try reader.migrationErrorCount(of: newest.id, step: step)
-        }
-        return count
+        try facts.newest.map { try reader.migrationErrorCount(of: $0.id) } ?? 0
     }
 
     private static func eta(
@@ -158,7 +172,7 @@ extension Migrator {
 }
 
 extension MigrationRun {
-    init(_ row: MigrationRow, _ old: Layout, _ new: Layout) throws(LociError) {
+    init(_ row: MigrationRow, _ old: Layout, _ new: Layout, _ reader: CatalogReader) throws {
         self.init(
             id: row.id,
             from: row.from,
@@ -180,21 +194,45 @@ extension MigrationRun {
             moved: row.moved,
             movedBytes: row.movedBytes,
             inPlace: row.inPlace,
-            skipped: row.skipped
+            skipped: row.skipped,
+            errors: try reader.migrationErrorCount(of: row.id)
         )
     }
 }
 
+extension CatalogReader {
+    /// How many failures of a run are listed; what its mapper passed over is none.
+    fileprivate func migrationErrorCount(of run: Int64) throws -> Int64 {
+        var count: Int64 = 0
+        for step in [MigrationErrorStep.map, .place, .verify] {
+            count += try migrationErrorCount(of: run, step: step)
+        }
+        return count
+    }
+}
+
 extension MigrationFailure {
-    init(_ row: MigrationErrorRow) {
+    init(_ row: MigrationErrorRow, path: NamePath?) {
         self.init(
             memory: row.id,
             name: row.name,
-            step: Step(rawValue: row.step.rawValue) ?? .map,
+            path: path,
+            step: row.step.step,
             reason: row.reason,
             attempts: row.attempts,
             time: row.time
         )
+    }
+}
+
+extension MigrationErrorStep {
+    fileprivate var step: MigrationFailure.Step {
+        switch self {
+        case .map: .map
+        case .skip: .skip
+        case .place: .place
+        case .verify: .verify
+        }
     }
 }
 

@@ -4,77 +4,25 @@ import Loci
 import SQL
 
 extension Preparer {
-    /// Asks the mapper about each memory of the page that lacks a field, and cuts the page where
-    /// that took long.
-    func decide(_ page: inout PreparingPage) async throws(LociError) {
-        guard let mapper else { return }
-        let needed = layout.scheme.attributes
-        let began = ContinuousClock.now
-        for index in page.memories.indices {
-            let (memory, fields) = (page.memories[index], page.fields[index])
-            let missing = needed.filter { fields.attributes[$0] == nil }
-            guard !missing.isEmpty else { continue }
-            let tenant = tenant
-            let input = MapperInput(
-                id: memory.id,
-                name: memory.name,
-                path: page.paths[index],
-                created: memory.created,
-                attributes: fields.attributes,
-                missing: missing
-            ) { () throws(LociError) in try await tenant.content(of: memory.id) }
-            page.decisions[memory.row] = try await Self.outcome(mapper, input)
-            if ContinuousClock.now - began > Self.mapperBatchTime {
-                return page.keepFirst(index + 1)
-            }
-        }
-    }
-
-    private static func outcome(
-        _ mapper: any Mapper,
-        _ input: MapperInput
-    ) async throws(LociError) -> MapperOutcome {
-        let outcome: MapperOutcome
-        do {
-            outcome = try await mapper.fields(for: input)
-        } catch is CancellationError {
-            throw LociError(
-                .cancelled,
-                subject: "migration",
-                message: "Preparing was cancelled.",
-                remedy: "Start it again: it goes on where it was."
-            )
-        } catch {
-            return .error(reason: "\(error)")
-        }
-        guard case .fields(let fields) = outcome else { return outcome }
-        for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-            if let known = input.attributes[key], !known.hasSameBytes(as: value) {
-                return .error(
-                    reason: "the mapper gave \(key)=\(value), but it is \(known) already; "
-                        + "use another key"
-                )
-            }
-            if Scheme.reserved.contains(key) {
-                return .error(reason: "the mapper gave \(key), which never changes")
-            }
-        }
-        return outcome
-    }
-
     /// One transaction: the fields that were decided, the names in the new layout, the cursor.
     ///
+    /// `counting`: how many memories are prepared by it, for the progress.
     /// Returns how long it held the writer lock.
-    func commit(_ page: PreparingPage, cursor: Int64?) async throws(LociError) -> Duration {
+    func commit(
+        _ page: PreparingPage,
+        cursor: Int64?,
+        counting prepared: Int
+    ) async throws(LociError) -> Duration {
         let preparer = self
         return try await BlockingPool.shared.run { () throws(LociError) in
-            try preparer.commitBlocking(page, cursor: cursor)
+            try preparer.commitBlocking(page, cursor, prepared)
         }
     }
 
     private func commitBlocking(
         _ page: PreparingPage,
-        cursor: Int64?
+        _ cursor: Int64?,
+        _ prepared: Int
     ) throws(LociError) -> Duration {
         try tuning.before(.prepare)
         var began: Int64 = 0
@@ -83,25 +31,18 @@ extension Preparer {
             let layout = try Self.requireBuilding(run.layout, transaction)
             var batch = try PreparingBatch(self, layout, transaction)
             try batch.place(page)
-            if let cursor {
-                try transaction.advancePreparing(
-                    run.id,
-                    cursor: cursor,
-                    prepared: page.memories.count,
-                    skipped: batch.skipped
-                )
-            }
+            try transaction.advancePreparing(
+                run.id,
+                cursor: cursor,
+                prepared: prepared,
+                skipped: batch.skipped
+            )
         }
         let held = SystemClock.monotonic() - began
         let done = try catalog.read { try $0.newestMigration() }
         if let done { progress?.report(done.prepared, of: done.total) }
         return .nanoseconds(held)
     }
-}
-
-extension Scheme {
-    /// Names that are fields of their own and so no attributes.
-    fileprivate static let reserved: Set<String> = ["id", "created"]
 }
 
 /// One transaction's worth of preparing.
@@ -145,7 +86,12 @@ private struct PreparingBatch {
             if let decision = page.decisions[memory.row] {
                 try apply(decision, to: &memory, &fields)
             }
-            if memory.trashed == nil { try place(memory, fields, since: since) }
+            if memory.trashed == nil {
+                try place(memory, fields, since: since)
+            } else if isRetry {
+                // It needs no place as long as it is there.
+                try transaction.forgetError(preparer.run.id, memory: memory.row, step: .place)
+            }
         }
     }
 
@@ -171,7 +117,7 @@ private struct PreparingBatch {
     }
 
     /// Only a resumed run can have errors to take back.
-    private var isRetry: Bool { preparer.run.cursor > 0 }
+    private var isRetry: Bool { preparer.run.isResumed }
 
     private mutating func directory(
         _ names: [Name],
@@ -202,42 +148,56 @@ private struct PreparingBatch {
         to memory: inout MemoryRow,
         _ fields: inout MemoryFields
     ) throws {
-        let run = preparer.run.id
         switch decision {
         case .fields(let given):
-            // What somebody set since the mapper was asked stays.
-            let new = given.filter { fields.attributes[$0.key] == nil }
-                .sorted { $0.key < $1.key }
-                .map { AttributeChange(key: $0.key, value: $0.value) }
-            guard !new.isEmpty || isRetry else { return }
             do {
-                let (transaction, table, subject) = (transaction, table, memory)
-                memory = try transaction.savepoint {
-                    try transaction.change(
-                        subject,
-                        attributes: new,
-                        primary: table.listed.number,
-                        operation: .set,
-                        detail: JSON.object([
-                            .init("mapper", .string(preparer.mapper?.identity ?? ""))
-                        ]).text()
-                    )
-                }
-                for change in new { fields.attributes[change.key] = change.value }
-                directories.removeAll(keepingCapacity: true)
-                try transaction.forgetError(run, memory: memory.row, step: .map)
+                try set(given, of: &memory, &fields)
             } catch let error as LociError where Self.isOfOneMemory(error) {
-                try fail(memory, .map, error.message)
+                return try fail(memory, .map, error.message)
+            }
+            let left = layout.scheme.attributes.filter { fields.attributes[$0] == nil }
+            if !left.isEmpty {
+                let names = left.map { "'\($0)'" }.joined(separator: ", ")
+                try skip(memory, "the mapper gave no \(names)")
+            } else if isRetry {
+                try transaction.forgetError(preparer.run.id, memory: memory.row, step: .map)
             }
         case .skip(let reason):
             try skip(memory, reason)
-        case .error(let reason):
+        case .error(let reason, let attempts):
             if preparer.options.leaveUnmapped {
                 try skip(memory, reason)
             } else {
-                try fail(memory, .map, reason)
+                try fail(memory, .map, reason, attempts: attempts)
             }
         }
+    }
+
+    /// What somebody set since the mapper was asked stays.
+    private mutating func set(
+        _ given: [String: String],
+        of memory: inout MemoryRow,
+        _ fields: inout MemoryFields
+    ) throws {
+        let new = given.filter { fields.attributes[$0.key] == nil }
+            .sorted { $0.key < $1.key }
+            .map { AttributeChange(key: $0.key, value: $0.value) }
+        guard !new.isEmpty else { return }
+        let (transaction, table, subject) = (transaction, table, memory)
+        let detail = JSON.object([
+            .init("mapper", .string(preparer.mapper?.identity ?? ""))
+        ])
+        memory = try transaction.savepoint {
+            try transaction.change(
+                subject,
+                attributes: new,
+                primary: table.listed.number,
+                operation: .set,
+                detail: detail.text()
+            )
+        }
+        for change in new { fields.attributes[change.key] = change.value }
+        directories.removeAll(keepingCapacity: true)
     }
 
     private mutating func skip(_ memory: MemoryRow, _ reason: String) throws {
@@ -249,13 +209,15 @@ private struct PreparingBatch {
     private func fail(
         _ memory: MemoryRow,
         _ step: MigrationErrorStep,
-        _ reason: String
+        _ reason: String,
+        attempts: Int = 1
     ) throws {
         try transaction.recordError(
             preparer.run.id,
             memory: memory.row,
             step: step,
-            reason: reason
+            reason: reason,
+            attempts: attempts
         )
     }
 }

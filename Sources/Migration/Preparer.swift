@@ -19,10 +19,6 @@ struct Preparer: Sendable {
     let progress: ProgressFeed?
     private let reader: PreparingReader
 
-    /// A batch with a mapper is committed at least so often, so that a kill loses little of what
-    /// the mapper decided.
-    static let mapperBatchTime: Duration = .seconds(1)
-
     init(
         _ migrator: Migrator,
         _ run: PreparingRun,
@@ -52,8 +48,11 @@ struct Preparer: Sendable {
     }
 
     /// Prepares what is left and goes live.
-    func run() async throws(LociError) {
-        try await retryFailures()
+    ///
+    /// `retrying`: whether to begin with what failed before.
+    func run(retrying: Bool = true) async throws(LociError) {
+        if run.isResumed { try await recount() }
+        if retrying, run.isResumed { try await retryFailures() }
         var cursor = run.cursor
         var sizer = BatchSizer(
             aim: tuning.lockAim.wholeNanoseconds,
@@ -77,34 +76,60 @@ struct Preparer: Sendable {
             let rate = try await waitWhilePaused()
             let size = sizer.size
             let from = cursor
-            var page = try await readPage { reader throws(SQLError) in
+            var page = try await readPage(asking: .undecided) { reader throws(SQLError) in
                 try reader.allMemories(after: from, limit: size)
             }
-            if page.memories.isEmpty { return cursor }
-            try await decide(&page)
             guard let last = page.memories.last else { return cursor }
-            let held = try await commit(page, cursor: last.row)
+            let count = page.memories.count
+            let counted = try await decide(&page, counting: true)
+            let held = try await commit(page, cursor: last.row, counting: count - counted)
             cursor = last.row
-            sizer.learn(rows: page.memories.count, nanoseconds: held.wholeNanoseconds)
+            sizer.learn(rows: count, nanoseconds: held.wholeNanoseconds)
             if rate != .none { try await Self.sleep(held) }
+        }
+    }
+
+    private func recount() async throws(LociError) {
+        let (catalog, origin, id) = (catalog, origin, run.id)
+        try await BlockingPool.shared.run { () throws(LociError) in
+            try catalog.write(.normal, origin: origin) { try $0.recountPrepared(id) }
         }
     }
 
     /// Memories that failed in an earlier attempt: with a mapper that may know better by now, or in
     /// a directory that is free by now.
-    private func retryFailures() async throws(LociError) {
-        for step in [MigrationErrorStep.map, .place] {
+    ///
+    /// `chosen`: only those.
+    func retryFailures(of chosen: Set<MemoryID>? = nil) async throws(LociError) {
+        for step in [MigrationErrorStep.map, .place] where step == .place || mapper != nil {
             var cursor: Int64 = 0
             while true {
-                let (id, from) = (run.id, cursor)
-                var page = try await readPage { reader throws(SQLError) in
-                    try reader.memoriesFailed(in: id, step: step, after: from, limit: 100)
-                }
-                guard !page.memories.isEmpty else { break }
-                if step == .map { try await decide(&page) }
-                guard let last = page.memories.last else { break }
-                _ = try await commit(page, cursor: nil)
+                let failed = try await readFailed(step, after: cursor)
+                guard let last = failed.last else { break }
                 cursor = last.row
+                let memories = failed.filter { chosen?.contains($0.id) ?? true }
+                guard !memories.isEmpty else { continue }
+                let asking: PreparingPage.Asking = step == .map ? .failed : .nobody
+                var page = try await readPage(asking: asking) { _ throws(SQLError) in memories }
+                do throws(LociError) {
+                    _ = try await decide(&page, counting: false)
+                } catch  where error.code == .mapperFailed {
+                    // Others may fare better: these are listed, and the next start tries them.
+                    break
+                }
+                _ = try await commit(page, cursor: nil, counting: 0)
+            }
+        }
+    }
+
+    private func readFailed(
+        _ step: MigrationErrorStep,
+        after cursor: Int64
+    ) async throws(LociError) -> [MemoryRow] {
+        let (reader, path, id) = (reader, catalog.path, run.id)
+        return try await BlockingPool.shared.run { () throws(LociError) in
+            try reader.use(path) {
+                try $0.memoriesFailed(in: id, step: step, after: cursor, limit: 100)
             }
         }
     }
@@ -114,23 +139,24 @@ struct Preparer: Sendable {
     private func placeStragglers(_ sizer: inout BatchSizer) async throws(LociError) {
         let (layout, size) = (layout, sizer.size)
         while true {
-            let page = try await readPage { reader throws(SQLError) in
+            let page = try await readPage(asking: .nobody) { reader throws(SQLError) in
                 try reader.memoriesWithoutName(in: layout, limit: size)
             }
             guard !page.memories.isEmpty else { return }
             let before = try failures()
-            _ = try await commit(page, cursor: nil)
+            _ = try await commit(page, cursor: nil, counting: 0)
             // Those that cannot be placed are recorded; they would come again for ever.
             if try failures() > before { return }
         }
     }
 
     private func readPage(
+        asking: PreparingPage.Asking,
         _ body: @escaping @Sendable (CatalogReader) throws(SQLError) -> [MemoryRow]
     ) async throws(LociError) -> PreparingPage {
-        let (reader, listed) = (reader, try catalog.read { try $0.layouts().listed })
-        let isMapping = mapper != nil
-        let path = catalog.path
+        let (reader, path, run) = (reader, catalog.path, run.id)
+        let needed = layout.scheme.attributes
+        let asking = mapper == nil ? .nobody : asking
         return try await BlockingPool.shared.run { () throws(LociError) in
             try reader.use(path) { reader in
                 let memories = try body(reader)
@@ -139,17 +165,14 @@ struct Preparer: Sendable {
                     memories: memories,
                     fields: try reader.fields(of: memories)
                 )
-                if isMapping {
-                    page.paths = try memories.map { memory in
-                        try reader.path(of: memory, in: listed).map { NamePath($0) }
-                    }
-                }
+                try page.findQuestions(asking, needed, in: run, reader)
                 return page
             }
         }
     }
 
-    private func failures() throws(LociError) -> Int64 {
+    /// How many memories keep the layout from going live.
+    func failures() throws(LociError) -> Int64 {
         let id = run.id
         return try catalog.read { reader in
             try reader.migrationErrorCount(of: id, step: .map)
@@ -159,31 +182,37 @@ struct Preparer: Sendable {
 
     private func refuseFailures() async throws(LociError) {
         let id = run.id
-        let (unmapped, unplaced) = try catalog.read { reader in
-            (
-                try reader.migrationErrorCount(of: id, step: .map),
-                try reader.migrationErrorCount(of: id, step: .place)
-            )
+        let (unmapped, unplaced, first) = try catalog.read { reader in
+            let unmapped = try reader.migrationErrorCount(of: id, step: .map)
+            let unplaced = try reader.migrationErrorCount(of: id, step: .place)
+            let rows =
+                unmapped + unplaced > 0
+                ? try reader.migrationErrors(of: id, steps: [.map, .place], after: 0, limit: 1) : []
+            return (unmapped, unplaced, rows.first)
         }
+        guard let first else { return }
+        let example = "the first is '\(first.name)': \(first.reason)."
         if unmapped > 0 {
             throw LociError(
                 .mapperFailed,
                 subject: "layout \(layout.number)",
-                message: "\(unmapped) memories could not be mapped: layout \(layout.number) "
-                    + "is not live.",
-                remedy: "See them with: loci migrate errors. Then start again, "
-                    + "or with --leave-unmapped."
+                message: "\(Self.memories(unmapped)) could not be mapped, and layout "
+                    + "\(layout.number) is not live; \(example)",
+                remedy: "See all with: loci migrate errors. Then: loci migrate retry, "
+                    + "or start again with --leave-unmapped."
             )
         }
-        if unplaced > 0 {
-            throw LociError(
-                .collision,
-                subject: "layout \(layout.number)",
-                message: "\(unplaced) memories have no place in layout \(layout.number): "
-                    + "it is not live.",
-                remedy: "See them with: loci migrate errors. Mend them, then start again."
-            )
-        }
+        throw LociError(
+            .collision,
+            subject: "layout \(layout.number)",
+            message: "\(Self.memories(unplaced)) cannot be placed in layout \(layout.number), "
+                + "and it is not live; \(example)",
+            remedy: "See all with: loci migrate errors. Mend them, then: loci migrate retry"
+        )
+    }
+
+    private static func memories(_ count: Int64) -> String {
+        count == 1 ? "1 memory" : "\(count) memories"
     }
 
     /// Returns false where memories came meanwhile that a mapper has not seen.
@@ -210,15 +239,17 @@ struct Preparer: Sendable {
         _ transaction: CatalogTransaction
     ) throws -> Layout {
         guard let layout = try transaction.reader.layouts().building, layout.number == number
-        else {
-            throw LociError(
-                .wrongState,
-                subject: "layout \(number)",
-                message: "Layout \(number) was given up while it was being prepared.",
-                remedy: "Begin again with: loci migrate start SCHEME"
-            )
-        }
+        else { throw givenUp(number) }
         return layout
+    }
+
+    static func givenUp(_ number: LayoutNumber) -> LociError {
+        LociError(
+            .wrongState,
+            subject: "layout \(number)",
+            message: "Layout \(number) was given up while it was being prepared.",
+            remedy: "Begin again with: loci migrate start SCHEME"
+        )
     }
 
     // MARK: Pauses
@@ -235,31 +266,16 @@ struct Preparer: Sendable {
         do {
             try await Task.sleep(for: duration)
         } catch {
-            throw LociError(
-                .cancelled,
-                subject: "migration",
-                message: "Preparing was cancelled.",
-                remedy: "Start it again: it goes on where it was."
-            )
+            throw cancelled
         }
     }
-}
 
-/// Memories that are prepared together.
-struct PreparingPage: Sendable {
-    /// The newest change when they were read.
-    var asOf: ChangeNumber
-    var memories: [MemoryRow]
-    var fields: [MemoryFields]
-    /// Where the listed layout has them; only with a mapper.
-    var paths: [NamePath?] = []
-    /// What the mapper decided, by memory row.
-    var decisions: [Int64: MapperOutcome] = [:]
-
-    mutating func keepFirst(_ count: Int) {
-        memories.removeLast(memories.count - count)
-        fields.removeLast(fields.count - count)
-    }
+    static let cancelled = LociError(
+        .cancelled,
+        subject: "migration",
+        message: "Preparing was cancelled.",
+        remedy: "Start it again: it goes on where it was."
+    )
 }
 
 /// A connection that the jobs of one preparer use one after another.

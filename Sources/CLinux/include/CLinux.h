@@ -146,6 +146,14 @@ int clinux_thread_detach(unsigned long thread);
 int clinux_spawn(pid_t *pid, const char *executable, char *const arguments[],
                  char *const *environment, const int *sources, const int *targets, size_t count,
                  const char *directory, int new_session);
+// vfork and exec, for a process that must not outlive the calling thread: it is killed when that
+// thread ends, and leads a process group of its own. Sources become 0 to 2 and must lie above 2; all
+// else as with clinux_spawn.
+int clinux_spawn_guarded(pid_t *pid, const char *executable, char *const arguments[],
+                         char *const environment[], const int sources[3]);
+// 1 when the child has ended and was not waited for yet, else 0.
+int clinux_has_ended(pid_t pid);
+int clinux_set_nonblocking(int descriptor);
 // The exit code, or 256 + the signal that ended it; -1 with errno ECHILD for no child;
 // -2 when it still runs and the caller would not wait.
 int clinux_wait(pid_t pid, int wait);

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Loci
+import Migration
+
+/// The program that finds missing fields.
+struct MapperOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("A program that finds the fields that memories lack.", valueName: "cmd")
+    )
+    var mapper: String?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How many processes of the mapper work side by side.", valueName: "n")
+    )
+    var mapperJobs: Int?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("How long the mapper may take for an answer (30s).", valueName: "time")
+    )
+    var mapperTimeout: String?
+
+    /// The help's words about mappers.
+    static let discussion = """
+        A mapper reads one JSON object a line: protocol (1), id, path, name, attributes, missing, \
+        size, created, updated. It answers each with one line of the same id, in any order: \
+        {"id":…,"fields":{"topic":"auth"}}, or "skip": reason (the field stays _), or "error": \
+        reason (the layout does not go live), or "want":"body", and the line comes again with \
+        "body". It ends at the end of its input. A mapper that crashes, hangs or answers what it \
+        was not asked is started again; what fails three times is an error, see: loci migrate \
+        errors. CMD is split into words, and no shell runs; CMD and the SHA-256 of its program \
+        (of an interpreter's script too) identify the mapper, and a start that was killed goes on \
+        with the same only.
+        """
+
+    func validate() throws {
+        if mapper == nil, mapperJobs != nil || mapperTimeout != nil {
+            throw ValidationError("--mapper-jobs and --mapper-timeout go with --mapper.")
+        }
+        if let mapperJobs, !(1...256).contains(mapperJobs) {
+            throw ValidationError("--mapper-jobs takes 1 to 256.")
+        }
+    }
+
+    /// The mapper, its program found; nil where none is given.
+    func mapper(_ speech: SpeechOptions) throws(LociError) -> ProcessMapper? {
+        guard let mapper else { return nil }
+        var options = ProcessMapper.Options()
+        options.jobs = mapperJobs ?? 1
+        if let mapperTimeout {
+            options.timeout = try LociDuration.parse(mapperTimeout)
+            guard options.timeout > .zero else {
+                throw .unreadable(
+                    mapperTimeout,
+                    as: "a time that an answer may take",
+                    remedy: "Write one such as 500ms, 30s or 5m."
+                )
+            }
+        }
+        let quiet = speech.quiet
+        return try ProcessMapper(mapper, options: options) { line in
+            if !quiet { Words.line("mapper: \(line)") }
+        }
+    }
+}
