@@ -31,8 +31,7 @@ extension MigrateVerb {
                 "MOVED",
                 "SKIPPED",
                 "ERRORS",
-                "FROM SCHEME",
-                "TO SCHEME",
+                "SCHEME",
                 "OPTIONS",
                 "MAPPER",
                 "REASON"
@@ -77,7 +76,7 @@ extension MigrationRun {
             live.map { LociDuration.text(Self.shown($0 - started)) } ?? "",
             ended.map { LociDuration.text(Self.shown($0 - started)) } ?? "",
             Grouped.text(total), Grouped.text(moved), Grouped.text(skipped), Grouped.text(errors),
-            fromScheme.text, toScheme.text, optionWords,
+            toScheme.text, optionWords,
             Name.printable(Array((mapper ?? "").utf8)), Name.printable(Array((reason ?? "").utf8)),
         ]
     }

@@ -183,6 +183,8 @@ enum StatusText {
         return switch status.state {
         case .none, .aborted, .retired: "plan SCHEME, start SCHEME"
         case .planned: "start"
+        case .preparing where status.errors > 0 && status.preparer == nil:
+            "errors, retry, abort"
         case .preparing: "\(control), abort; it goes live by itself"
         case .moving: "cutover (need not wait for the blobs), \(control), throttle, abort"
         case .ready: "cutover, abort"

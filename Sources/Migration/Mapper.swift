@@ -3,8 +3,8 @@ public import Loci
 
 /// Finds the fields that a new scheme needs and a memory lacks.
 ///
-/// Preparing asks it once for each memory that lacks some, in the order in which memories were
-/// added. What it decides is stored: a decided memory is never asked about again.
+/// Preparing asks it once for each memory that lacks some: one at a time in the order in which
+/// memories were added, or, of `width` at a time, about in that order. What it decides is stored: a decided memory is never asked about again.
 public protocol Mapper: Sendable {
     /// Names the mapper and its version: a run that began with one is not resumed with another.
     var identity: String { get }
@@ -12,12 +12,13 @@ public protocol Mapper: Sendable {
     /// About how many memories it may be asked at the same time: 1 unless it says otherwise.
     var width: Int { get }
 
-    /// Called once before a run asks anything, and before anything is written.
+    /// Called before a run asks anything, and before anything is written; again where a run goes on
+    /// after `MapperStopped`.
     ///
     /// What it throws, the run throws.
     func begin() async throws(LociError)
 
-    /// Called once after the last answer, however the run ended.
+    /// Called once for each `begin`, after the last answer, however the run ended.
     func end() async
 
     /// Decides the fields of one memory.

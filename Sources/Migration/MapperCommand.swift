@@ -32,6 +32,22 @@ struct MapperCommand: Hashable, Sendable {
         identity = "\(line) sha256:\(hashes.joined(separator: "+"))"
     }
 
+    /// An identity for sentences: of each hash the beginning.
+    static func shown(_ identity: String) -> String {
+        var shown = ""
+        var run = ""
+        for character in identity + " " {
+            if character.isHexDigit {
+                run.append(character)
+                continue
+            }
+            shown += run.count >= 64 ? run.prefix(12) + "…" : run
+            run = ""
+            shown.append(character)
+        }
+        return String(shown.dropLast())
+    }
+
     // MARK: Words
 
     private static func words(_ line: String) throws(LociError) -> [String] {

@@ -15,6 +15,8 @@ struct MapperEngine {
     private struct Request {
         let input: MapperInput
         var continuation: CheckedContinuation<MapperOutcome, any Error>?
+        /// The process that is asked wanted the body.
+        var hasBody = false
     }
 
     private let command: MapperCommand
@@ -24,6 +26,8 @@ struct MapperEngine {
     private var requests: [MemoryID: Request] = [:]
     /// The processes, by number; nil where none runs.
     private var children: [MapperChild?]
+    /// Why nothing is asked any more.
+    private var stopped: MapperStopped?
 
     init(
         _ command: MapperCommand,
@@ -91,6 +95,10 @@ struct MapperEngine {
                 )
                 return true
             }
+            if let stopped {
+                continuation.resume(throwing: stopped)
+                return true
+            }
             requests[input.id] = Request(input: input, continuation: continuation)
             queue.add(input.id)
         case .withdraw(let id):
@@ -118,6 +126,7 @@ struct MapperEngine {
                     let id = queue.next(for: index, now: SystemClock.monotonic())
                 else { continue }
                 guard let request = requests[id] else { continue }
+                requests[id]?.hasBody = false
                 child.send(MapperRequest.line(request.input))
                 isDone = false
             }
@@ -191,8 +200,11 @@ struct MapperEngine {
             queue.finish(answer.id, now: now)
             requests.removeValue(forKey: answer.id)?.continuation?.resume(returning: outcome)
         case .wantsBody:
-            guard let input = requests[answer.id]?.input else { break }
+            guard let request = requests[answer.id] else { break }
+            if request.hasBody { return "asked twice for the body of \(answer.id)" }
+            requests[answer.id]?.hasBody = true
             queue.awaitBody(answer.id)
+            let input = request.input
             let shared = shared
             Task {
                 let body = await MapperRequest.body(of: input)
@@ -215,9 +227,9 @@ struct MapperEngine {
         if complaint == nil { what += " instead of answering" }
         if let last = child?.lastWords, !last.isEmpty { what += "; it last said: '\(last)'" }
         let verdict = queue.fail(index)
-        let subject = verdict.example.flatMap { requests[$0]?.input.shown }
+        let about = self.about(verdict.inFlight)
         words(
-            "it \(what)" + (subject.map { ", asked about '\($0)'" } ?? "")
+            "\(about)it \(what)"
                 + (verdict.isBroken ? "; it is not started again" : "; it is started again")
         )
         for (id, attempts) in verdict.givenUp {
@@ -230,13 +242,20 @@ struct MapperEngine {
             _ = children[index]?.bury(waiting: .zero)
             children[index] = nil
         }
-        let about = subject.map { " when it was asked about '\($0)'" } ?? ""
         let stopped = MapperStopped(
-            reason: "The mapper '\(command.line)' failed again and again. The last time"
-                + "\(about) it \(what)."
+            reason: "The mapper '\(command.line)' failed again and again. At last: \(about)it "
+                + "\(what)."
         )
+        self.stopped = stopped
         for (_, request) in requests { request.continuation?.resume(throwing: stopped) }
         requests = [:]
+    }
+
+    /// What a process was asked about when it failed, to begin a sentence.
+    private func about(_ inFlight: [MemoryID]) -> String {
+        guard let first = inFlight.first, let input = requests[first]?.input else { return "" }
+        return inFlight.count == 1
+            ? "asked about '\(input.shown)', " : "asked about \(inFlight.count) memories, "
     }
 
     // MARK: The end

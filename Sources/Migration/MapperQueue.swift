@@ -152,8 +152,8 @@ struct MapperQueue: Sendable {
         var unasked: [MemoryID] = []
         /// Whether no child is to be started again.
         var isBroken = false
-        /// One that the child was asked about when it failed.
-        var example: MemoryID?
+        /// What the child was asked about when it failed.
+        var inFlight: [MemoryID] = []
     }
 
     mutating func fail(_ child: Int) -> Verdict {
@@ -163,7 +163,7 @@ struct MapperQueue: Sendable {
         answered[child] = nil
         failures += 1
         failuresSinceAnswer += 1
-        var verdict = Verdict(example: mine.first)
+        var verdict = Verdict(inFlight: mine)
         if mine.count == 1, attempts[mine[0], default: 0] >= Self.tries {
             verdict.givenUp[mine[0]] = attempts.removeValue(forKey: mine[0])
         } else {
@@ -178,8 +178,6 @@ struct MapperQueue: Sendable {
         verdict.isBroken = true
         for (id, count) in attempts { verdict.givenUp[id] = count }
         verdict.unasked = waiting
-        self = MapperQueue(nanoseconds: timeout)
+        (waiting, suspects, asked, attempts) = ([], [], [:], [:])
     }
-
-    private init(nanoseconds: Int64) { timeout = nanoseconds }
 }

@@ -112,7 +112,8 @@ extension Migrator {
         throw LociError(
             .invalidArgument,
             subject: "--mapper",
-            message: "\(number) failed in the mapper '\(run.mapper ?? "")', and no command is run "
+            message:
+                "\(number) failed in the mapper '\(MapperCommand.shown(run.mapper ?? ""))', and no command is run "
                 + "because a store says so.",
             remedy: "Give the mapper again: loci migrate retry --mapper CMD"
         )

@@ -115,6 +115,8 @@ struct Preparer: Sendable {
                     _ = try await decide(&page, counting: false)
                 } catch  where error.code == .mapperFailed {
                     // Others may fare better: these are listed, and the next start tries them.
+                    await mapper?.end()
+                    try await mapper?.begin()
                     break
                 }
                 _ = try await commit(page, cursor: nil, counting: 0)
@@ -182,16 +184,20 @@ struct Preparer: Sendable {
 
     private func refuseFailures() async throws(LociError) {
         let id = run.id
-        let (unmapped, unplaced, first) = try catalog.read { reader in
+        let (unmapped, unplaced, first, path) = try catalog.read { reader in
             let unmapped = try reader.migrationErrorCount(of: id, step: .map)
             let unplaced = try reader.migrationErrorCount(of: id, step: .place)
             let rows =
                 unmapped + unplaced > 0
                 ? try reader.migrationErrors(of: id, steps: [.map, .place], after: 0, limit: 1) : []
-            return (unmapped, unplaced, rows.first)
+            let memory = try rows.first.flatMap { try reader.memory(row: $0.memory) }
+            let listed = try reader.layouts().listed
+            let path = try memory.flatMap { try reader.path(of: $0, in: listed) }
+            return (unmapped, unplaced, rows.first, path.map { NamePath($0) })
         }
         guard let first else { return }
-        let example = "the first is '\(first.name)': \(first.reason)."
+        let example =
+            "the first is '\(path?.description ?? first.name.description)': \(first.reason)."
         if unmapped > 0 {
             throw LociError(
                 .mapperFailed,
