@@ -43,16 +43,16 @@ struct FullDiskTests {
             done
             status=0
             loci import "$W/big" --store "$S" --scheme-of-source 'user={user}/topic={topic}' \
-                2>import.err || status=$?
-            echo "import $status $(cat import.err)"
+                2>"$W/import.err" || status=$?
+            echo "import $status $(cat "$W/import.err")"
             status=0
             head -c 6000000 /dev/zero | loci add - --name z.md --set user=u1 --set topic=t1 \
-                --store "$S" 2>add.err || status=$?
-            echo "add $status $(cat add.err)"
+                --store "$S" 2>"$W/add.err" || status=$?
+            echo "add $status $(cat "$W/add.err")"
             loci mount "$S" "$M"
             status=0
-            dd if=/dev/zero of="$M/user=u1/topic=t1/big.md" bs=64k count=100 2>dd.err || status=$?
-            echo "dd $status $(grep -c 'No space left on device' dd.err)"
+            dd if=/dev/zero of="$M/user=u1/topic=t1/big.md" bs=64k count=100 2>"$W/dd.err" || status=$?
+            echo "dd $status $(grep -c 'No space left on device' "$W/dd.err")"
             cat "$M/.loci/last-error"
             rm "$M/user=u1/topic=t1/big.md"
             diff -r "$W/source" "$M" && echo same
