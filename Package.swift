@@ -105,7 +105,7 @@ let package = Package(
 
         .target(
             name: "TestSupport",
-            dependencies: ["Linux"],
+            dependencies: ["Blobs", "Linux", "SQL"],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),

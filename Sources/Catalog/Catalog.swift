@@ -32,27 +32,31 @@ package final class Catalog: @unchecked Sendable {
     private let lockFile: WriterLock
     private var writer: Writer?
     private let clock: @Sendable () -> Timestamp
+    private let wrap: @Sendable (any SQLConnection) -> any SQLConnection
 
     private struct Writer {
-        let connection: SQLiteConnection
+        let connection: any SQLConnection
         let reader: CatalogReader
-        var durability: SQLiteConnection.Durability
-        var walSize: Int64 = 0
+        var durability: SQLDurability
     }
 
     package var path: String { directory + "/catalog.db" }
 
     /// Opens the catalog in `directory`.
     ///
+    /// `wrap`: stands around the connection that writes; in tests a hand in its steps.
+    ///
     /// Throws `notAStore`, `formatTooNew`, `formatUnknown`.
     package init(
         directory: String,
         session: String,
-        clock: @escaping @Sendable () -> Timestamp
+        clock: @escaping @Sendable () -> Timestamp,
+        wrap: @escaping @Sendable (any SQLConnection) -> any SQLConnection = { $0 }
     ) throws(LociError) {
         self.directory = directory
         self.session = session
         self.clock = clock
+        self.wrap = wrap
         lockFile = try WriterLock(directory: directory)
         try checkFormat()
     }
@@ -177,7 +181,7 @@ package final class Catalog: @unchecked Sendable {
     /// `durability`: `.full` where the answer promises that a power cut takes nothing
     /// back; else the commit survives a kill, and a power cut after the next `sync`.
     package func write<R>(
-        _ durability: SQLiteConnection.Durability = .full,
+        _ durability: SQLDurability = .full,
         origin: Origin,
         _ body: (CatalogTransaction) throws -> R
     ) throws(LociError) -> R {
@@ -190,7 +194,7 @@ package final class Catalog: @unchecked Sendable {
     }
 
     private func writeLocked<R>(
-        _ durability: SQLiteConnection.Durability,
+        _ durability: SQLDurability,
         _ origin: Origin,
         _ body: (CatalogTransaction) throws -> R
     ) throws -> R {
@@ -229,7 +233,9 @@ package final class Catalog: @unchecked Sendable {
 
     private func takeWriter() throws -> Writer {
         if let writer { return writer }
-        let connection = try SQLiteConnection(path: path, access: .write, durability: .normal)
+        let connection = wrap(
+            try SQLiteConnection(path: path, access: .write, durability: .normal)
+        )
         let made = Writer(
             connection: connection,
             reader: CatalogReader(connection),

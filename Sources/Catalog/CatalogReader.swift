@@ -105,6 +105,8 @@ package enum Setting {
     package static let pauseReason = "pause_reason"
     package static let retentionSeconds = "retention_seconds"
     package static let rootNode = "root_node"
+    /// The move of a directory that is being done in batches.
+    package static let directoryMove = "directory_move"
     /// The directory that `.loci/foreign` shows: what tools left in directories of ended layouts.
     package static let foreignRoot = "foreign_root"
 }

@@ -45,6 +45,24 @@ extension CatalogTransaction {
         try link(node, in: directory, as: name, layouts: .foreign, since: since)
     }
 
+    /// Moves the foreign files and directories of one directory to another, each with what it holds.
+    ///
+    /// One whose name is taken there stays.
+    package func moveForeign(from old: NodeNumber, to new: NodeNumber) throws {
+        var found: [Entry] = []
+        try reader.list(old, layouts: .foreign, after: NodeNumber(0)) { entry, node in
+            if node.kind == .foreign { found.append(entry) }
+            return true
+        }
+        let taken = try reader.layouts().occupied
+        for entry in found where try reader.entry(in: new, named: entry.name, layouts: taken) == nil
+        {
+            let since = try record(.rename, directory: new, detail: entry.name.detail)
+            try removeRow(entry, layouts: .foreign, until: since)
+            try link(entry.node, in: new, as: entry.name, layouts: .foreign, since: since)
+        }
+    }
+
     /// Removes the foreign file of that name, if there is one.
     ///
     /// Returns its node, whose bytes are the caller's to remove after the commit.

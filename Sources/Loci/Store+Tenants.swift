@@ -26,7 +26,12 @@ extension Store {
         try requireTenant(id)
         let session = "\(RunningProcess.current.id)-\(try Self.randomName(6))"
         let catalog = try owner.act { () throws(LociError) in
-            try Catalog(directory: directory, session: session, clock: environment.clock)
+            try Catalog(
+                directory: directory,
+                session: session,
+                clock: environment.clock,
+                wrap: environment.wrapSQL
+            )
         }
         do throws(BlobError) {
             let blobs = try DirectoryBlobStore(root: directory + "/data")

@@ -176,8 +176,7 @@ extension Tenant {
         operation: Operation,
         origin: Origin
     ) throws(LociError) -> [Result<Memory, LociError>] {
-        try probe.before(.commit)
-        return try catalog.write(.full, origin: origin) { tx in
+        try catalog.write(.full, origin: origin) { tx in
             let listed = try tx.reader.layouts().listed
             let primary = prepared.primary ?? listed.number
             return try prepared.items.map { item in

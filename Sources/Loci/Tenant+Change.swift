@@ -92,7 +92,6 @@ extension Tenant {
             )
         }
         let placed = try place([pending], origin: origin)[0]
-        try probe.before(.commit)
         return try catalog.write(.full, origin: origin) { tx in
             let memory = try self.liveRow(id, tx.reader)
             try self.require(ifRevision, of: memory)
@@ -127,7 +126,6 @@ extension Tenant {
             for key in attributes.keys { try Self.checkAttribute(key) }
             let changes = attributes.map { AttributeChange(key: $0.key, value: $0.value) }
                 .sorted { $0.key < $1.key }
-            try probe.before(.commit)
             return try catalog.write(.full, origin: origin) { tx in
                 let memory = try self.row(id, tx.reader)
                 try self.require(ifRevision, of: memory)
@@ -161,8 +159,7 @@ extension Tenant {
         origin: Origin
     ) async throws(LociError) -> Memory {
         try await work { [self] () throws(LociError) in
-            try probe.before(.commit)
-            return try catalog.write(.full, origin: origin) { tx in
+            try catalog.write(.full, origin: origin) { tx in
                 let memory = try self.liveRow(id, tx.reader)
                 let changed = try self.relocate(memory, to: path, .rename, tx)
                 return try self.value(of: changed, tx.reader)

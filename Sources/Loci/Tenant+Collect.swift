@@ -81,7 +81,10 @@ extension Tenant {
             let keys = try reader.collectable(at: self.clock(), limit: .max)
             report.waiting = Int(try reader.collectableCount()) - keys.count
             for key in keys where try !reader.use(ofBlobKey: key).isNamed {
-                guard let size = try self.blobs.size(of: try BlobKey(key)) else { continue }
+                let size = try storing { () throws(BlobError) in
+                    try self.blobs.size(of: try BlobKey(key))
+                }
+                guard let size else { continue }
                 report.blobs += 1
                 report.bytes += size
             }
@@ -115,7 +118,7 @@ extension Tenant {
     /// which the next batch forgets. Blocks.
     package func collect(
         _ due: some Collection<String>,
-        durability: SQLiteConnection.Durability,
+        durability: SQLDurability,
         origin: Origin
     ) throws(LociError) -> CollectedBatch {
         var batch = CollectedBatch()
@@ -126,14 +129,12 @@ extension Tenant {
                 let use = try tx.reader.use(ofBlobKey: text)
                 guard use.isCollectable else { continue }
                 if !use.isNamed, let key = try? BlobKey(text) {
-                    try self.probe.before(.collect)
                     if let size = try self.remove(key, use.reason, tx.now) {
                         batch.blobs += 1
                         batch.bytes += size
                     }
                     removed.append(key)
                 }
-                try self.probe.before(.forget)
                 try tx.forgetCollectable(text)
                 batch.keys += 1
             }

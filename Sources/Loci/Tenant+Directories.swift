@@ -159,7 +159,7 @@ extension Tenant {
     /// Gives a directory another path, with all that is beneath it: memories get the attributes
     /// that their new paths say.
     ///
-    /// Above 10,000 memories it works in batches: each memory moves by itself, a crash leaves some
+    /// Above 10,000 memories it works in batches: each memory moves by itself, a failure leaves some
     /// moved, and the same call moves the rest.
     ///
     /// Returns how many memories moved.
@@ -168,6 +168,22 @@ extension Tenant {
     public func moveDirectory(
         from old: NamePath,
         to new: NamePath,
+        origin: Origin,
+        progress: ProgressFeed? = nil
+    ) async throws(LociError) -> Int {
+        try await moveDirectory(
+            from: old,
+            to: new,
+            atOnce: Self.movedAtOnce,
+            origin: origin,
+            progress: progress
+        )
+    }
+
+    func moveDirectory(
+        from old: NamePath,
+        to new: NamePath,
+        atOnce: Int,
         origin: Origin,
         progress: ProgressFeed? = nil
     ) async throws(LociError) -> Int {
@@ -184,10 +200,11 @@ extension Tenant {
             let rows = try read { reader in
                 try self.memories(below: try self.directory(old, reader), reader)
             }
-            if rows.count > Self.movedAtOnce {
-                return try moveInBatches(rows, old, new, origin: origin, progress)
+            let going = try read { try $0.settingText(Setting.directoryMove) }
+            if rows.count > atOnce || going == Self.record(old, new) {
+                let size = min(Self.batchSize, atOnce)
+                return try moveInBatches(rows, old, new, of: size, origin: origin, progress)
             }
-            try probe.before(.commit)
             try catalog.write(.full, origin: origin) { tx in
                 let directory = try self.directory(old, tx.reader)
                 guard let entry = directory.entry else { throw Self.isADirectory(old) }
@@ -202,24 +219,35 @@ extension Tenant {
                     to: parent,
                     as: name,
                     view: directory.layout,
-                    limit: Self.movedAtOnce * 2
+                    limit: atOnce * 2
                 )
             }
             return rows.count
         }
     }
 
+    /// How a move in batches is recorded, so that the call that goes on with one is known.
+    private static func record(_ old: NamePath, _ new: NamePath) -> String {
+        Hex.text(old.bytes) + "/" + Hex.text(new.bytes)
+    }
+
     private func moveInBatches(
         _ rows: [Int64],
         _ old: NamePath,
         _ new: NamePath,
+        of size: Int,
         origin: Origin,
         _ progress: ProgressFeed?
     ) throws(LociError) -> Int {
+        try catalog.write(.full, origin: origin) { tx in
+            guard try tx.reader.settingText(Setting.directoryMove) != Self.record(old, new)
+            else { return }
+            try self.requireEmpty(new, tx.reader)
+            try tx.setSetting(Setting.directoryMove, .text(Self.record(old, new)))
+        }
         var moved = 0
-        for start in stride(from: 0, to: rows.count, by: Self.batchSize) {
-            let batch = rows[start..<min(rows.count, start + Self.batchSize)]
-            try probe.before(.commit)
+        for start in stride(from: 0, to: rows.count, by: size) {
+            let batch = rows[start..<min(rows.count, start + size)]
             try catalog.write(.full, origin: origin) { tx in
                 for row in batch {
                     guard let memory = try tx.reader.memory(row: row), memory.trashed == nil,
@@ -233,38 +261,66 @@ extension Tenant {
             }
             progress?.report(Int64(moved), of: Int64(rows.count))
         }
-        try removeEmptyDirectories(beneath: old, origin: origin)
+        try catalog.write(.full, origin: origin) { tx in
+            try self.moveRest(from: old, to: new, tx)
+            try tx.removeSetting(Setting.directoryMove)
+        }
         return moved
     }
 
-    /// Removes what moving left: directories without an entry, innermost first.
-    private func removeEmptyDirectories(
-        beneath path: NamePath,
-        origin: Origin
-    ) throws(LociError) {
-        try catalog.write(.full, origin: origin) { tx in
-            let top = try self.directory(path, tx.reader)
-            var found: [Entry] = []
-            if let entry = top.entry { found.append(entry) }
-            var next = 0
-            while next < found.count {
-                try tx.reader.list(
-                    found[next].node,
-                    layouts: top.layout.bit,
-                    after: NodeNumber(0)
-                ) { entry, node in
-                    if node.kind == .directory { found.append(entry) }
-                    return true
+    private func requireEmpty(_ path: NamePath, _ reader: CatalogReader) throws {
+        let table = try reader.layouts()
+        guard
+            let entry = try reader.resolve(
+                path.names,
+                from: table.listed.root,
+                layouts: table.resolvable
+            ), try reader.hasEntries(entry.node, layouts: table.resolvable)
+        else { return }
+        throw LociError(
+            .notEmpty,
+            subject: path.description,
+            message: "The directory \"/\(path)\" is not empty.",
+            remedy: "Give a path that is free, or move what is there first."
+        )
+    }
+
+    /// Moves what batches of memories leave: foreign files go along, and directories without an
+    /// entry are removed, innermost first.
+    private func moveRest(
+        from old: NamePath,
+        to new: NamePath,
+        _ tx: CatalogTransaction
+    ) throws {
+        let top = try directory(old, tx.reader)
+        var found = [(node: top.node, entry: top.entry, below: [Name]())]
+        var next = 0
+        while next < found.count {
+            let (node, _, below) = found[next]
+            var holdsForeign = false
+            try tx.reader.list(
+                node,
+                layouts: top.layout.bit.union(.foreign),
+                after: NodeNumber(0)
+            ) { entry, child in
+                if child.kind == .directory {
+                    found.append((child.number, entry, below + [entry.name]))
                 }
-                next += 1
+                if child.kind == .foreign { holdsForeign = true }
+                return true
             }
-            for entry in found.reversed() {
-                let holds = try tx.reader.hasEntries(
-                    entry.node,
-                    layouts: top.layout.bit.union(.foreign)
-                )
-                if !holds { try tx.removeDirectory(entry, view: top.layout) }
+            if holdsForeign {
+                let since = ChangeNumber(tx.newestChange.rawValue + 1)
+                let names = new.names + below
+                let target = try tx.ensureDirectory(names, of: top.layout, since: since)
+                try tx.moveForeign(from: node, to: target)
             }
+            next += 1
+        }
+        for case (let node, let entry?, _) in found.reversed() {
+            let set = top.layout.bit.union(.foreign)
+            if try tx.reader.hasEntries(node, layouts: set) { continue }
+            try tx.removeDirectory(entry, view: top.layout)
         }
     }
 }

@@ -124,9 +124,11 @@ extension Tenant {
         try syncForeign(kept)
         try catalog.write(.full, origin: origin) { transaction in
             for index in plans.indices where plans[index].result == nil {
-                do throws(LociError) {
-                    plans[index].result = .success(try Self.record(plans[index], transaction))
-                } catch {
+                do {
+                    plans[index].result = .success(
+                        try transaction.savepoint { try Self.record(plans[index], transaction) }
+                    )
+                } catch let error as LociError {
                     plans[index].result = .failure(error)
                 }
             }
@@ -245,23 +247,19 @@ extension Tenant {
     private static func record(
         _ plan: ForeignPlan,
         _ transaction: CatalogTransaction
-    ) throws(LociError) -> ForeignOutcome {
-        do {
-            guard let number = plan.node.map({ NodeNumber($0) }) else { return .equal }
-            if plan.isNew {
-                try add(plan, number, transaction)
-                return .added
-            }
-            guard var node = try transaction.reader.node(number) else { return .equal }
-            node.size = plan.size
-            node.mtime = plan.file.modified
-            node.ctime = transaction.now.nanoseconds
-            _ = try announce(.edit, plan.file.path, transaction)
-            try transaction.update(node)
-            return .updated
-        } catch {
-            throw LociError(catalogError: error, subject: plan.file.path.description)
+    ) throws -> ForeignOutcome {
+        guard let number = plan.node.map({ NodeNumber($0) }) else { return .equal }
+        if plan.isNew {
+            try add(plan, number, transaction)
+            return .added
         }
+        guard var node = try transaction.reader.node(number) else { return .equal }
+        node.size = plan.size
+        node.mtime = plan.file.modified
+        node.ctime = transaction.now.nanoseconds
+        _ = try announce(.edit, plan.file.path, transaction)
+        try transaction.update(node)
+        return .updated
     }
 
     private static func add(

@@ -38,9 +38,7 @@ extension Tenant {
         origin: Origin
     ) throws(LociError) -> [Result<PlacedContent, LociError>] {
         guard !contents.isEmpty else { return [] }
-        try probe.before(.account)
         let (keys, layout) = try reserve(contents, origin: origin)  // ①
-        try probe.before(.place)
         let isSingle = contents.count <= Self.syncedSingly
         try syncSources(contents)
         let slots = Slots<Result<PlacedContent, LociError>>(count: contents.count)
@@ -61,7 +59,6 @@ extension Tenant {
             )
         }
         let placed = slots.all
-        try probe.before(.sync)
         let standing = zip(keys, placed).filter { (try? $0.1.get()) != nil }.map(\.0)
         if isSingle {
             try storing { () throws(BlobError) in try blobs.makeDurable(standing) }  // ③

@@ -186,7 +186,6 @@ private struct SnapshotRestore {
     /// Takes names from what was not there and from what stood elsewhere.
     private mutating func free(_ rows: ArraySlice<Int64>) throws(LociError) {
         var trashed = 0
-        try tenant.probe.before(.commit)
         try tenant.catalog.write(.full, origin: origin) { tx in
             for row in rows {
                 guard let step = try self.step(row, tx.reader), step.memory.trashed == nil,
@@ -204,7 +203,6 @@ private struct SnapshotRestore {
             .filter { $0.past != nil }
         let contents = try place(steps)
         var report = report
-        try tenant.probe.before(.commit)
         try tenant.catalog.write(.full, origin: origin) { tx in
             let listed = try tx.reader.layouts().listed.number
             for row in rows {

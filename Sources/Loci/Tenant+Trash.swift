@@ -12,7 +12,6 @@ extension Tenant {
         origin: Origin
     ) async throws(LociError) {
         try await work { [self] () throws(LociError) in
-            try probe.before(.commit)
             try catalog.write(.full, origin: origin) { tx in
                 let memory = try self.liveRow(id, tx.reader)
                 try self.require(ifRevision, of: memory)
@@ -30,8 +29,7 @@ extension Tenant {
         origin: Origin
     ) async throws(LociError) -> Memory {
         try await work { [self] () throws(LociError) in
-            try probe.before(.commit)
-            return try catalog.write(.full, origin: origin) { tx in
+            try catalog.write(.full, origin: origin) { tx in
                 var memory = try self.row(id, tx.reader)
                 guard memory.trashed != nil else {
                     throw LociError(
@@ -72,7 +70,6 @@ extension Tenant {
                 for memory in batch where (memory.trashed ?? last) > after {
                     after = memory.trashed ?? last
                 }
-                try probe.before(.commit)
                 let ids = batch.filter { ($0.trashed ?? last) <= last }.map(\.row)
                 if dryRun {
                     try read { reader in

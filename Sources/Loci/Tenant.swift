@@ -42,8 +42,6 @@ public final class Tenant: Sendable {
     /// The time of every row.
     package var clock: @Sendable () -> Timestamp { store.environment.clock }
 
-    var probe: StepProbe { store.environment.probe }
-
     /// Runs `body` on one state of the catalog, on the calling thread.
     package func read<R>(_ body: (CatalogReader) throws -> R) throws(LociError) -> R {
         try readers.read(catalog, body)

@@ -22,6 +22,27 @@ package protocol SQLConnection: AnyObject {
 
     /// Whether a transaction is open.
     var isInTransaction: Bool { get }
+
+    /// Changes the durability of the commits that follow.
+    ///
+    /// Not inside a transaction.
+    func setDurability(_ durability: SQLDurability) throws(SQLError)
+
+    /// Brings what was committed from the log into the database and empties the log, where the
+    /// engine has one; waits for no reader.
+    ///
+    /// Only under the tenant's writer lock: see `SQLiteConnection`.
+    ///
+    /// Returns false when a reader or a writer kept it from being complete.
+    func checkpoint() throws(SQLError) -> Bool
+}
+
+/// When a commit reaches the disk.
+package enum SQLDurability: Hashable, Sendable {
+    /// A commit survives a power cut when it returns.
+    case full
+    /// A commit survives a kill at once, a power cut after the next sync.
+    case normal
 }
 
 /// One compiled statement: bind, step, read columns, reset.

@@ -16,14 +16,6 @@ private import CSQLite
         case create
     }
 
-    /// When a commit reaches the disk.
-    package enum Durability: String, Hashable, Sendable {
-        /// A commit survives a power cut when it returns (`synchronous=FULL`).
-        case full = "FULL"
-        /// A commit survives a kill at once, a power cut after the next sync (`NORMAL`).
-        case normal = "NORMAL"
-    }
-
     private let handle: OpaquePointer
 
     /// Opens the database at `path`.
@@ -32,7 +24,7 @@ private import CSQLite
     package init(
         path: String,
         access: Access,
-        durability: Durability = .full,
+        durability: SQLDurability = .full,
         cacheBytes: Int = 8 << 20
     ) throws(SQLError) {
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
@@ -58,7 +50,7 @@ private import CSQLite
         try execute(
             """
             PRAGMA wal_autocheckpoint=0;
-            PRAGMA synchronous=\(durability.rawValue);
+            PRAGMA synchronous=\(Self.synchronous(durability));
             PRAGMA foreign_keys=ON;
             PRAGMA trusted_schema=OFF;
             PRAGMA temp_store=MEMORY;
@@ -96,18 +88,17 @@ private import CSQLite
         }
     }
 
-    /// Changes the durability of the commits that follow.
-    ///
-    /// Not inside a transaction.
-    package func setDurability(_ durability: Durability) throws(SQLError) {
-        try execute("PRAGMA synchronous=\(durability.rawValue)")
+    package func setDurability(_ durability: SQLDurability) throws(SQLError) {
+        try execute("PRAGMA synchronous=\(Self.synchronous(durability))")
     }
 
-    /// Copies the WAL into the database and truncates it; waits for no reader.
-    ///
-    /// Only under the tenant's writer lock: see the type's comment.
-    ///
-    /// Returns false when a reader or a writer kept it from being complete.
+    private static func synchronous(_ durability: SQLDurability) -> String {
+        switch durability {
+        case .full: "FULL"
+        case .normal: "NORMAL"
+        }
+    }
+
     package func checkpoint() throws(SQLError) -> Bool {
         _ = unsafe sqlite3_busy_timeout(handle, 0)
         defer { _ = unsafe sqlite3_busy_timeout(handle, 10_000) }

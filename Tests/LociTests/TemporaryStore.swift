@@ -1,6 +1,7 @@
 import Linux
 import Model
 import Synchronization
+import Testing
 
 @testable import Loci
 
@@ -28,6 +29,25 @@ final class TemporaryStore: Sendable {
         self.clock = clock
     }
 
+    private init(path: String, store: Store, clock: ClockBox) {
+        self.path = path
+        self.store = store
+        self.clock = clock
+    }
+
+    /// Another store like this one at this moment, with a clock of its own.
+    func copied(
+        _ change: (inout StoreEnvironment) -> Void = { _ in }
+    ) throws -> TemporaryStore {
+        let copy = "/tmp/loci-store-\(try Store.randomName(8))"
+        #expect(try run(["/bin/cp", "-a", path, copy]) == 0)
+        let clock = ClockBox(at: clock.peek())
+        var environment = StoreEnvironment(clock: { clock.now() })
+        change(&environment)
+        let store = try Store.open(at: copy, environment: environment)
+        return TemporaryStore(path: copy, store: store, clock: clock)
+    }
+
     private let clock: ClockBox
 
     /// Moves the clock on.
@@ -52,7 +72,11 @@ final class TemporaryStore: Sendable {
 
 /// A clock that moves on by a microsecond at each look, so that times tell an order.
 final class ClockBox: Sendable {
-    private let time = Mutex(Timestamp(nanoseconds: 1_700_000_000_000_000_000))
+    private let time: Mutex<Timestamp>
+
+    init(at time: Timestamp = Timestamp(nanoseconds: 1_700_000_000_000_000_000)) {
+        self.time = Mutex(time)
+    }
 
     func now() -> Timestamp {
         time.withLock { time in

@@ -3,6 +3,7 @@ import Linux
 import Loci
 import Migration
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Migrating in one call")

@@ -1,10 +1,10 @@
+package import Blobs
 package import Linux
 
-/// Another store with a hook before each step that changes what is kept.
-///
-/// A crash test counts the steps, or throws at one of them; a throttle may wait there.
+/// Another store with a hook before each step that reads a blob or changes what is kept.
 package struct InterceptedBlobStore<Base: BlobStore>: BlobStore {
     package enum Step: Hashable, Sendable {
+        case read(BlobKey)
         case place(BlobKey)
         case write(BlobKey)
         case link(BlobKey, BlobKey)
@@ -13,6 +13,7 @@ package struct InterceptedBlobStore<Base: BlobStore>: BlobStore {
         case syncAll
         case remove(BlobKey)
         case removeEmptyDirectories
+        case removePartials
     }
 
     private let base: Base
@@ -23,11 +24,20 @@ package struct InterceptedBlobStore<Base: BlobStore>: BlobStore {
         self.before = before
     }
 
-    package func open(_ key: BlobKey) throws(BlobError) -> File { try base.open(key) }
+    package func open(_ key: BlobKey) throws(BlobError) -> File {
+        try before(.read(key))
+        return try base.open(key)
+    }
 
-    package func size(of key: BlobKey) throws(BlobError) -> Int64? { try base.size(of: key) }
+    package func size(of key: BlobKey) throws(BlobError) -> Int64? {
+        try before(.read(key))
+        return try base.size(of: key)
+    }
 
-    package func hash(_ key: BlobKey) throws(BlobError) -> BlobDigest { try base.hash(key) }
+    package func hash(_ key: BlobKey) throws(BlobError) -> BlobDigest {
+        try before(.read(key))
+        return try base.hash(key)
+    }
 
     package func place(_ file: borrowing File, at key: BlobKey) throws(BlobError) {
         try before(.place(key))
@@ -72,8 +82,9 @@ package struct InterceptedBlobStore<Base: BlobStore>: BlobStore {
         try base.removeEmptyDirectories(above: keys)
     }
 
-    package func removePartials(besides key: BlobKey, before: Int64) throws(BlobError) {
-        try base.removePartials(besides: key, before: before)
+    package func removePartials(besides key: BlobKey, before time: Int64) throws(BlobError) {
+        try before(.removePartials)
+        try base.removePartials(besides: key, before: time)
     }
 
     package func walk(_ visit: (KeptItem) throws(BlobError) -> Void) throws(BlobError) {

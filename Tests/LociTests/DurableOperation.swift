@@ -1,0 +1,186 @@
+import Catalog
+import Model
+import TestSupport
+import Testing
+
+@testable import Loci
+
+/// Everything that changes a tenant: what is done, and how it shows that it happened.
+enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case append, batch, edit, set, rename, moveDirectory, moveInBatches
+    case makeDirectories, removeDirectories, keepForeign, updateForeign
+    case delete, restore, restoreUnder, restoreRevision
+    case takeSnapshot, restoreSnapshot, deleteSnapshot
+    case setRetention, applyRetention, collect, checkpoint
+
+    var testDescription: String { rawValue }
+
+    /// Whether it works in several transactions, so that a failure may leave a part done, which
+    /// doing it again completes.
+    var isInParts: Bool {
+        switch self {
+        case .batch, .moveInBatches, .restoreSnapshot, .applyRetention, .collect, .keepForeign,
+            .updateForeign:
+            true
+        default: false
+        }
+    }
+
+    func run(_ tenant: Tenant) async throws {
+        let origin = TemporaryStore.origin
+        switch self {
+        case .append:
+            _ = try await tenant.append([1], at: NamePath("user=new/x.md"), origin: origin)
+        case .batch: try await addBatch(tenant)
+        case .edit, .set, .rename, .delete, .restoreRevision: try await change(tenant, origin)
+        case .moveDirectory, .moveInBatches:
+            _ = try await tenant.moveDirectory(
+                from: NamePath("user=bob"),
+                to: NamePath("user=eve"),
+                atOnce: self == .moveDirectory ? Tenant.movedAtOnce : 1,
+                origin: origin
+            )
+        case .makeDirectories:
+            try tenant.makeDirectories(
+                ["user=a", "user=b"].map { try NamePath($0) },
+                origin: origin
+            )
+        case .removeDirectories:
+            try tenant.removeDirectories(under: NamePath("user=empty"), origin: origin)
+        case .keepForeign, .updateForeign: try keepForeign(tenant, origin)
+        case .restore:
+            let gone = try tenant.listTrash().memories[0]
+            _ = try await tenant.restore(gone.id, origin: origin)
+        case .restoreUnder:
+            _ = try await tenant.restore(
+                under: NamePath("user=gone"),
+                since: Timestamp(nanoseconds: 0),
+                origin: origin
+            )
+        case .takeSnapshot: _ = try await tenant.takeSnapshot("now", origin: origin)
+        case .restoreSnapshot: _ = try await tenant.restoreSnapshot("then", origin: origin)
+        case .deleteSnapshot: try await tenant.deleteSnapshot("then", origin: origin)
+        case .setRetention: try tenant.setRetention(.seconds(60), origin: origin)
+        case .applyRetention: _ = try await tenant.applyRetention(origin: origin)
+        case .collect: _ = try await tenant.collect(delete: true, origin: origin)
+        case .checkpoint: _ = try tenant.catalog.checkpoint()
+        }
+    }
+
+    private func addBatch(_ tenant: Tenant) async throws {
+        let batch = try (0..<9).map {
+            NewMemory(
+                .bytes([UInt8($0)]),
+                name: try Name("\($0).md"),
+                attributes: ["user": "u\($0)"]
+            )
+        }
+        for result in try await tenant.append(
+            contentsOf: batch,
+            origin: TemporaryStore.origin
+        ) { _ = try result.get() }
+    }
+
+    private func change(_ tenant: Tenant, _ origin: Origin) async throws {
+        let id = try tenant.memory(at: NamePath("user=bob/x.md")).id
+        switch self {
+        case .edit: _ = try await tenant.edit(id, content: [9], origin: origin)
+        case .set: _ = try await tenant.set(id, attributes: ["user": "eve"], origin: origin)
+        case .rename:
+            _ = try await tenant.move(id, to: NamePath("user=eve/z.md"), origin: origin)
+        case .delete: try await tenant.delete(id, origin: origin)
+        default: _ = try await tenant.restore(id, revision: RevisionNumber(1), origin: origin)
+        }
+    }
+
+    private func keepForeign(_ tenant: Tenant, _ origin: Origin) throws {
+        let source = tenant.directory + "/../\(rawValue)"
+        let names = self == .updateForeign ? [".f"] : [".a", ".b", ".c"]
+        for name in names { try StoreFiles.write([1, 2, 3], to: source + name) }
+        let files = try names.map {
+            NewForeign(
+                path: try NamePath("user=bob/\($0)"),
+                content: .file(Array((source + $0).utf8)),
+                permissions: 0o644,
+                modified: 0
+            )
+        }
+        for result in try tenant.keepForeign(files, update: true, origin: origin) {
+            _ = try result.get()
+        }
+    }
+
+    // MARK: Before and after
+
+    /// What is there before: memories with several revisions, a snapshot at an earlier one, trash,
+    /// an empty directory, a foreign file, the past of all that, and blobs to be collected.
+    static func prepare(_ made: TemporaryStore) async throws {
+        let (tenant, origin) = (try made.tenant(), TemporaryStore.origin)
+        let memory = try await tenant.append([1], at: NamePath("user=bob/x.md"), origin: origin)
+        let other = try await tenant.append([4], at: NamePath("user=bob/y.md"), origin: origin)
+        for value in 5..<9 {
+            _ = try await tenant.edit(other.id, content: [UInt8(value)], origin: origin)
+        }
+        made.advance(.seconds(91 * 86_400))
+        _ = try await tenant.takeSnapshot("then", origin: origin)
+        _ = try await tenant.edit(memory.id, content: [2], origin: origin)
+        _ = try await tenant.set(memory.id, attributes: ["a": "b"], origin: origin)
+        _ = try await tenant.applyRetention(origin: origin)
+        for value in 10..<13 {
+            _ = try await tenant.edit(other.id, content: [UInt8(value)], origin: origin)
+        }
+        for name in ["1", "2", "3"] {
+            let gone = try await tenant.append(
+                [3],
+                at: NamePath("user=gone/\(name)"),
+                origin: origin
+            )
+            try await tenant.delete(gone.id, origin: origin)
+        }
+        try tenant.makeDirectories([NamePath("user=empty")], origin: origin)
+        let source = made.path + "/foreign"
+        try StoreFiles.write([7], to: source)
+        _ = try tenant.keepForeign(
+            [
+                NewForeign(
+                    path: try NamePath("user=bob/.f"),
+                    content: .file(Array(source.utf8)),
+                    permissions: 0o600,
+                    modified: 0
+                )
+            ],
+            update: false,
+            origin: origin
+        )
+        made.advance(.seconds(100 * 86_400))
+    }
+
+    /// Everything that a reader could see.
+    func state(_ tenant: Tenant) async throws -> [String] {
+        var lines = try tenant.snapshots().map { "snapshot \($0.name)" }
+        lines.append("retention \(try tenant.retention())")
+        lines.append("foreign \(try tenant.foreignCount())")
+        for entry in try tenant.entries(of: NamePath([])) { lines.append("entry \(entry.name)") }
+        for page in [try tenant.list(), try tenant.listTrash()] {
+            for memory in page.memories {
+                let attributes = memory.attributes.sorted { $0.key < $1.key }
+                    .map { "\($0.key)=\($0.value)" }
+                let content = try await tenant.content(of: memory.id)
+                lines.append(
+                    "\(memory.path?.description ?? "trash \(memory.name)") \(attributes) "
+                        + "\(memory.revision) \(memory.hash) \(content)"
+                )
+                if self == .applyRetention {
+                    lines.append("revisions \(try tenant.revisions(of: memory.id).count)")
+                }
+            }
+        }
+        if self == .collect {
+            lines.append("collectable \(try tenant.read { try $0.collectableCount() })")
+        }
+        return lines.sorted()
+    }
+
+    /// Whether the state may be told apart from before.
+    var isVisible: Bool { self != .checkpoint && self != .updateForeign }
+}

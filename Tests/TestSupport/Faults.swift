@@ -1,0 +1,130 @@
+package import Blobs
+import Linux
+package import SQL
+import Synchronization
+
+/// Counts the durable steps of whatever goes through it, and lets one of them fail.
+///
+/// Stands around a catalog's connection and a store of blobs. A crash test runs an operation once
+/// to learn its steps, then once more for each of them.
+package final class Faults: Sendable {
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        /// The process ends: that step fails and every later one.
+        case crash
+        /// `ENOSPC`.
+        case noSpace
+        /// `EIO`.
+        case inputOutput
+        /// `EACCES`.
+        case denied
+    }
+
+    private struct State {
+        var steps: [String] = []
+        var kind: Kind?
+        var at = 0
+        var isLasting = false
+        var hasStruck = false
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Counts from now on; nothing fails any more.
+    package func mend() { state.withLock { $0 = State() } }
+
+    /// Lets the step of that number fail, counted from now; from 0.
+    ///
+    /// `lasting`: and all that follow, until it is mended. A crash always lasts.
+    package func arm(_ kind: Kind, at step: Int, lasting: Bool = false) {
+        state.withLock {
+            $0 = State(kind: kind, at: step, isLasting: lasting || kind == .crash)
+        }
+    }
+
+    /// What has been counted, by name.
+    package var steps: [String] { state.withLock(\.steps) }
+
+    /// Whether the step that was armed was reached.
+    package var hasStruck: Bool { state.withLock(\.hasStruck) }
+
+    /// Counts a step; returns how it fails.
+    package func next(_ name: String) -> Kind? {
+        state.withLock { state in
+            let number = state.steps.count
+            state.steps.append(name)
+            guard let kind = state.kind, number >= state.at else { return nil }
+            guard number == state.at || state.isLasting else { return nil }
+            state.hasStruck = true
+            return kind
+        }
+    }
+
+    // MARK: What it stands around
+
+    package func around(_ connection: any SQLConnection) -> any SQLConnection {
+        InterceptedConnection(connection) { [self] (step) throws(SQLError) in
+            let kind: Kind? =
+                switch step {
+                case .statement(let sql): next(sql)
+                case .commit: next("commit")
+                case .checkpoint: next("checkpoint")
+                }
+            if let kind { throw kind.sql }
+        }
+    }
+
+    package func around(_ blobs: DirectoryBlobStore) -> any BlobStore {
+        InterceptedBlobStore(blobs) { [self] (step) throws(BlobError) in
+            if let kind = next(step.name) { throw kind.blob }
+        }
+    }
+}
+
+extension Faults.Kind {
+    private var errno: Errno {
+        switch self {
+        case .crash: .canceled
+        case .noSpace: .noSpace
+        case .inputOutput: .inputOutput
+        case .denied: .accessDenied
+        }
+    }
+
+    var blob: BlobError { self == .noSpace ? .noSpace(nil) : .failed(errno, nil) }
+
+    /// As SQLite tells of it.
+    var sql: SQLError {
+        let (kind, code): (SQLError.Kind, Int32) =
+            switch self {
+            case .noSpace: (.full, 13)
+            case .denied: (.readOnly, 8)
+            case .crash, .inputOutput: (.inputOutput, 10)
+            }
+        return SQLError(
+            kind: kind,
+            code: code,
+            systemError: errno.rawValue,
+            message: "the test lets it fail",
+            statement: nil
+        )
+    }
+}
+
+extension InterceptedBlobStore.Step {
+    var name: String {
+        switch self {
+        case .read: "read a blob"
+        case .place: "place a file"
+        case .write: "write a blob"
+        case .link: "link a blob"
+        case .syncContents: "sync contents"
+        case .makeDurable: "sync keys"
+        case .syncAll: "sync everything"
+        case .remove: "remove a blob"
+        case .removeEmptyDirectories: "remove empty directories"
+        case .removePartials: "remove partials"
+        }
+    }
+}
