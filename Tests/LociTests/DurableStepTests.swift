@@ -6,19 +6,6 @@ import Testing
 
 @testable import Loci
 
-/// How a step fails.
-struct Failing: Hashable, Sendable {
-    let kind: Faults.Kind
-    let isLasting: Bool
-
-    /// A crash, and each error of a disk once and for as long as nobody mends it.
-    static let all =
-        [Failing(kind: .crash, isLasting: true)]
-        + [Faults.Kind.noSpace, .inputOutput, .denied].flatMap { kind in
-            [false, true].map { Failing(kind: kind, isLasting: $0) }
-        }
-}
-
 /// Every operation, stopped before each of its durable steps by the end of its process or by an
 /// error of the disk: everything is as it was or as it should become, and the same call goes on.
 @Suite("A failure at every durable step")
@@ -48,15 +35,15 @@ struct DurableStepTests {
         #expect(!steps.isEmpty)
         #expect(!operation.isVisible || before != after)
 
-        for failing in Failing.all {
+        for failing in Faults.Failing.all {
             for step in steps.indices where failing.kind != .crash || isDurable(steps[step]) {
                 let made = try template.copied(environment)
-                let place = "\(failing) at \(step): \(steps[step])"
+                let place = "\(failing) \(step): \(steps[step])"
                 try await fail(operation, made, failing, step, (before, after), place)
             }
         }
         let (commits, rows) = (steps.filter(isDurable).count, steps.count)
-        print("step table: \(operation), \(commits) durable steps × crash, \(rows) × 6 disk errors")
+        print("step table: \(operation), \(commits) durable steps × crash, \(rows) × 4 disk errors")
     }
 
     /// A crash between two rows of a transaction is one before its commit.
@@ -65,13 +52,13 @@ struct DurableStepTests {
     private func fail(
         _ operation: DurableOperation,
         _ made: TemporaryStore,
-        _ failing: Failing,
+        _ failing: Faults.Failing,
         _ step: Int,
         _ states: (before: [String], after: [String]),
         _ place: String
     ) async throws {
         let failed = try made.tenant()
-        faults.arm(failing.kind, at: step, lasting: failing.isLasting)
+        faults.arm(failing, at: step)
         var failure: (any Error)?
         do { try await operation.run(failed) } catch { failure = error }
         #expect(faults.hasStruck, "\(place)")

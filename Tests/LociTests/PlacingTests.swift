@@ -20,7 +20,7 @@ struct PlacingTests {
         }
         let tenant = try made.tenant()
         // ① happened, ② did not: what the store of blobs was writing stays.
-        faults.arm(.crash, at: 0)
+        faults.arm(Faults.Failing.all[0], at: 0)
         await #expect(throws: LociError.self) {
             _ = try await tenant.append([1], at: NamePath("user=bob/x.md"), origin: origin)
         }

@@ -4,6 +4,7 @@ import Linux
 import Loci
 import Migration
 import Synchronization
+import TestSupport
 import Testing
 
 /// A clock that tests move.
@@ -19,6 +20,8 @@ final class ManualClock: Sendable {
             return Timestamp(nanoseconds: now)
         }
     }
+
+    func set(_ time: Timestamp) { now.withLock { $0 = time.nanoseconds } }
 
     func advance(_ duration: Duration) {
         now.withLock { $0 += duration.wholeNanoseconds }
@@ -41,13 +44,32 @@ final class Scratch: Sendable {
         case directory
     }
 
-    deinit { _ = try? Child.remove(path) }
+    deinit { _ = try? Tree.remove(path) }
+
+    /// Another store like this one at this moment.
+    func copied() throws -> Scratch {
+        let copy = try Scratch()
+        let command = Child.Command(
+            executable: "/bin/cp",
+            arguments: ["cp", "-a", path + "/.", copy.path]
+        )
+        #expect(try Child.spawn(command).wait() == .exited(0))
+        copy.clock.set(clock.time)
+        return copy
+    }
 
     private func environment(
         _ wrap: @escaping @Sendable (DirectoryBlobStore) -> any BlobStore = { $0 }
     ) -> StoreEnvironment {
         let clock = clock
         return StoreEnvironment(clock: { clock.time }, wrapBlobs: wrap)
+    }
+
+    /// The tenant, as another process would open it, with faults in its durable steps.
+    func reopen(_ faults: Faults) throws -> Tenant {
+        var environment = environment { faults.around($0) }
+        environment.wrapSQL = { faults.around($0) }
+        return try Store.open(at: path, environment: environment).tenant(.main)
     }
 
     func create(_ scheme: String) throws -> Tenant {
@@ -68,7 +90,7 @@ final class Scratch: Sendable {
     }
 }
 
-private enum Child {
+private enum Tree {
     /// `rm -r`.
     static func remove(_ path: String) throws {
         let directory = try File.open(path, [.readOnly, .directory])
@@ -135,7 +157,7 @@ struct Rig {
     let scratch: Scratch
     let tenant: Tenant
     let migrator: Migrator
-    let tuning: MigrationTuning
+    var tuning: MigrationTuning
 
     init(
         _ scratch: Scratch,

@@ -118,16 +118,16 @@ struct StagingStepTests {
         let after = try operation.state(whole)
         #expect(!steps.isEmpty)
 
-        for kind in Faults.Kind.allCases {
+        for failing in Faults.Failing.all {
             for step in steps.indices {
-                let place = "\(kind) at \(step): \(steps[step])"
+                let place = "\(failing) \(step): \(steps[step])"
                 let bench = try bench(operation)
-                faults.arm(kind, at: step, lasting: step % 2 == 0)
+                faults.arm(failing, at: step)
                 var failure: (any Error)?
                 do { try operation.run(bench) } catch { failure = error }
                 #expect(faults.hasStruck, "\(place)")
                 faults.mend()
-                if kind == .crash {
+                if failing.kind == .crash {
                     _ = try bench.crashAndRecover()
                 } else if failure != nil {
                     // What was refused was not done: who asked for it asks again.
@@ -135,14 +135,17 @@ struct StagingStepTests {
                 }
                 bench.settle()
                 let state = try operation.state(bench)
-                #expect(state == after || kind == .crash && state == before, "\(place): \(state)")
+                #expect(
+                    state == after || failing.kind == .crash && state == before,
+                    "\(place): \(state)"
+                )
                 #expect(bench.staging.status().failures.isEmpty, "\(place)")
                 try await bench.expectSound()
             }
         }
         print(
             "step table: mount's \(operation), \(steps.count) durable steps × crash, "
-                + "\(steps.count) × 3 disk errors"
+                + "\(steps.count) × 4 disk errors"
         )
     }
 }

@@ -1,5 +1,5 @@
 package import Blobs
-import Linux
+package import Linux
 package import SQL
 import Synchronization
 
@@ -19,11 +19,26 @@ package final class Faults: Sendable {
         case denied
     }
 
+    /// How a step fails: a kind, and whether all that follow fail too until it is mended.
+    package struct Failing: Hashable, Sendable, CustomStringConvertible {
+        package let kind: Kind
+        package let isLasting: Bool
+
+        package var description: String { isLasting ? "\(kind) from" : "\(kind) at" }
+
+        /// A crash, each error of a disk once, and a disk that stays full.
+        package static let all = [
+            Failing(kind: .crash, isLasting: true), Failing(kind: .noSpace, isLasting: true),
+            Failing(kind: .noSpace, isLasting: false),
+            Failing(kind: .inputOutput, isLasting: false),
+            Failing(kind: .denied, isLasting: false),
+        ]
+    }
+
     private struct State {
         var steps: [String] = []
-        var kind: Kind?
+        var failing: Failing?
         var at = 0
-        var isLasting = false
         var hasStruck = false
     }
 
@@ -35,12 +50,8 @@ package final class Faults: Sendable {
     package func mend() { state.withLock { $0 = State() } }
 
     /// Lets the step of that number fail, counted from now; from 0.
-    ///
-    /// `lasting`: and all that follow, until it is mended. A crash always lasts.
-    package func arm(_ kind: Kind, at step: Int, lasting: Bool = false) {
-        state.withLock {
-            $0 = State(kind: kind, at: step, isLasting: lasting || kind == .crash)
-        }
+    package func arm(_ failing: Failing, at step: Int) {
+        state.withLock { $0 = State(failing: failing, at: step) }
     }
 
     /// What has been counted, by name.
@@ -54,10 +65,10 @@ package final class Faults: Sendable {
         state.withLock { state in
             let number = state.steps.count
             state.steps.append(name)
-            guard let kind = state.kind, number >= state.at else { return nil }
-            guard number == state.at || state.isLasting else { return nil }
+            guard let failing = state.failing, number >= state.at else { return nil }
+            guard number == state.at || failing.isLasting else { return nil }
             state.hasStruck = true
-            return kind
+            return failing.kind
         }
     }
 
@@ -83,7 +94,7 @@ package final class Faults: Sendable {
 }
 
 extension Faults.Kind {
-    private var errno: Errno {
+    package var errno: Errno {
         switch self {
         case .crash: .canceled
         case .noSpace: .noSpace
@@ -92,10 +103,10 @@ extension Faults.Kind {
         }
     }
 
-    var blob: BlobError { self == .noSpace ? .noSpace(nil) : .failed(errno, nil) }
+    package var blob: BlobError { self == .noSpace ? .noSpace(nil) : .failed(errno, nil) }
 
     /// As SQLite tells of it.
-    var sql: SQLError {
+    package var sql: SQLError {
         let (kind, code): (SQLError.Kind, Int32) =
             switch self {
             case .noSpace: (.full, 13)
