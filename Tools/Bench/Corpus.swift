@@ -1,4 +1,7 @@
 import Linux
+import Loci
+import Migration
+import Model
 
 /// Memories of 0.5 to 8 KiB that a seed makes, the same at every run.
 struct Corpus {
@@ -40,6 +43,26 @@ struct Corpus {
             scattered: "s\((index &* 7919) % directories)",
             bytes: bytes
         )
+    }
+
+    /// Adds them all as memories.
+    func add(to tenant: Tenant) async throws {
+        var index = 0
+        while index < count {
+            let end = min(count, index + 10_000)
+            let batch = try (index..<end).map { number in
+                let item = self[number]
+                return NewMemory(
+                    .bytes(item.bytes),
+                    name: try Name(item.name),
+                    attributes: item.attributes
+                )
+            }
+            for result in try await tenant.append(contentsOf: batch, origin: .thisProcess) {
+                _ = try result.get()
+            }
+            index = end
+        }
     }
 
     /// Writes them as plain files, in directories by user and topic.

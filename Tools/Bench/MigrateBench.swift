@@ -29,7 +29,7 @@ struct MigrateBench {
 
     func run() async throws {
         let clock = ContinuousClock()
-        let adding = try await clock.measure { try await fill() }
+        let adding = try await clock.measure { try await corpus.add(to: tenant) }
         let migrator = Migrator(tenant)
         var options = MigrationOptions()
         options.takeSnapshotFirst = false
@@ -59,25 +59,6 @@ struct MigrateBench {
             "singly_per_s=\(single)",
             "resident_before_kib=\(memory) resident_peak_kib=\(peak)"
         )
-    }
-
-    private func fill() async throws {
-        var index = 0
-        while index < corpus.count {
-            let end = min(corpus.count, index + 10_000)
-            let batch = try (index..<end).map { number in
-                let item = corpus[number]
-                return NewMemory(
-                    .bytes(item.bytes),
-                    name: try Name(item.name),
-                    attributes: item.attributes
-                )
-            }
-            for result in try await tenant.append(contentsOf: batch, origin: .thisProcess) {
-                _ = try result.get()
-            }
-            index = end
-        }
     }
 
     /// Moves a second with one memory a transaction, durable each, over about `time`.

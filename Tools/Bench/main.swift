@@ -4,6 +4,8 @@ let usage = """
     usage: Bench migrate DIR MEMORIES FILES-A-DIRECTORY swapped|scattered
            Bench tree DIR FILES FILES-A-DIRECTORY
            Bench commits STORE LOCI
+           Bench fill DIR MEMORIES
+           Bench cutover STORE MOUNT LOCI FLIPS
            Bench readers STORE MOUNT FILES FILES-A-DIRECTORY READERS FLIPS
            Bench reader MOUNT FILES FILES-A-DIRECTORY PHASE-FILE SEED
     """
@@ -25,6 +27,15 @@ case ("tree", 4):
         .write(to: arguments[1])
 case ("commits", 3):
     try await CommitsBench(store: arguments[1], loci: arguments[2]).run()
+case ("fill", 3):
+    try await CutoverBench.fill(arguments[1], count: number(arguments[2]))
+case ("cutover", 5):
+    try CutoverBench(
+        store: arguments[1],
+        mount: arguments[2],
+        loci: arguments[3],
+        flips: number(arguments[4])
+    ).run()
 case ("readers", 7):
     let bench = try ReadersBench(
         store: arguments[1],
