@@ -12,7 +12,7 @@ extension LociError {
             case .full:
                 (
                     .noSpace, "No space is left where the catalog is",
-                    "Free space there; nothing was changed"
+                    "Free space there, then do it again"
                 )
             case .notADatabase:
                 (

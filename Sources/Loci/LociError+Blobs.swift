@@ -35,7 +35,7 @@ extension LociError {
                 .noSpace,
                 subject: key?.text ?? "data",
                 message: "No space is left where contents are kept.",
-                remedy: "Free space there; nothing was changed.",
+                remedy: "Free space there, then do it again.",
                 cause: error
             )
         case .failed(let number, let key):

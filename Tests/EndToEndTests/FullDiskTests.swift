@@ -59,7 +59,7 @@ struct FullDiskTests {
             loci umount "$M"
             """
         )
-        let sentence = "loci: No space is left where contents are kept. Free space there;"
+        let sentence = "loci: No space is left where contents are kept. Free space there,"
         #expect(outcome.lines.contains { $0.hasPrefix("import 9 \(sentence)") })
         #expect(outcome.lines.contains { $0.hasPrefix("add 9 \(sentence)") })
         #expect(outcome.lines.contains("dd 1 1"))

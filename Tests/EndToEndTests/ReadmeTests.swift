@@ -40,7 +40,8 @@ struct ReadmeTests {
             """
         )
         let blocks = try Self.blocks("sh")
-        #expect(blocks.count == 2)
+        #expect(blocks.count == 3)
+        let mapper = try #require(try Self.blocks("python").first)
         defer { _ = try? home.shell("loci umount ~/mnt") }
         try home.must(blocks[0])
         let paths = try home.must(
@@ -48,6 +49,9 @@ struct ReadmeTests {
         )
         #expect(paths.lines == ["rotate the keys", "rotate the keys", "topic=auth"])
         try home.must(blocks[1])
+        try home.must("cat >~/kinds.py <<'END'\n\(mapper)\nEND\nchmod +x ~/kinds.py")
+        let mapped = try home.must(blocks[2])
+        #expect(mapped.output.contains("no kind in its name"))
     }
 
     @Test("the two commands that it begins with are there and can be run")
