@@ -33,9 +33,18 @@ package struct StagingArea: Sendable {
 
     /// The sessions whose process is gone.
     ///
+    /// One that was killed and is not yet gone is waited for, at most `patience`: who mounts right
+    /// after a kill must see what was written before it.
+    ///
     /// Each one's lock is held by now: it is the caller's to recover, and nobody else's.
-    package func takeAbandonedSessions() throws(Errno) -> [StagingSession] {
-        try exclusively { () throws(Errno) in
+    package func takeAbandonedSessions(
+        patience: Duration = .seconds(10)
+    ) throws(Errno) -> [StagingSession] {
+        let deadline = SystemClock.monotonic() + patience.wholeNanoseconds
+        while try hasEndingSession(), SystemClock.monotonic() < deadline {
+            SystemClock.sleep(.milliseconds(1))
+        }
+        return try exclusively { () throws(Errno) in
             var found: [StagingSession] = []
             for entry in try File.open(path, [.readOnly, .directory]).entries() {
                 if entry.kind != .directory { continue }
@@ -48,6 +57,23 @@ package struct StagingArea: Sendable {
             }
             return found
         }
+    }
+
+    private func hasEndingSession() throws(Errno) -> Bool {
+        for entry in try File.open(path, [.readOnly, .directory]).entries()
+        where entry.kind == .directory {
+            let session = "\(path)/\(String(decoding: entry.name, as: UTF8.self))"
+            do throws(Errno) {
+                let lock = FileLock(try File.open("\(session)/lock", .readWrite))
+                // What the holder wrote is good enough to decide on a pause.
+                if let holder = try lock.holder(), RunningProcess(id: holder.process).isEnding {
+                    return true
+                }
+            } catch .noSuchFile {
+                continue
+            }
+        }
+        return false
     }
 
     func exclusively<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {

@@ -99,18 +99,20 @@ extension CatalogReader {
         } ?? 0
     }
 
-    /// What the catalog knows of a key; two index probes.
+    /// What the catalog knows of a key; three index probes.
     package func use(ofBlobKey key: String) throws(SQLError) -> BlobKeyUse {
         try statement(
             """
             SELECT EXISTS(SELECT 1 FROM revision WHERE blob_key = ?1),
-                   (SELECT reason FROM collectable WHERE blob_key = ?1)
+                   (SELECT reason FROM collectable WHERE blob_key = ?1),
+                   (SELECT not_before FROM collectable WHERE blob_key = ?1)
             """
         ).first(.text(key)) { row throws(SQLError) in
             BlobKeyUse(
                 isNamed: row.integer(0) == 1,
                 isCollectable: !row.isNull(1),
-                reason: row.optionalText(1).flatMap(CollectReason.init)
+                reason: row.optionalText(1).flatMap(CollectReason.init),
+                notBefore: row.optionalInteger(2).map { Timestamp(nanoseconds: $0) }
             )
         } ?? BlobKeyUse()
     }
@@ -124,6 +126,13 @@ package struct BlobKeyUse: Hashable, Sendable {
     package var isCollectable = false
     /// Why; nil where it is not collectable, or where a newer program wrote the reason.
     package var reason: CollectReason?
+    /// When it may be collected; nil where it is not collectable.
+    package var notBefore: Timestamp?
+
+    /// Whether it may be collected now.
+    ///
+    /// Not as soon as it is collectable: a key that was given up may be about to be named again.
+    package func isDue(at time: Timestamp) -> Bool { notBefore.map { $0 <= time } ?? false }
 
     /// Whether it is nobody's.
     package var isFree: Bool { !isNamed && !isCollectable }

@@ -39,6 +39,22 @@ package struct RunningProcess: Hashable, Sendable {
         kill(id, 0) == 0 || errno == EPERM
     }
 
+    /// Whether it is on its way out: killed, but not yet without its locks; false when it is gone.
+    ///
+    /// A process of many threads or much memory takes some ten milliseconds for that.
+    package var isEnding: Bool {
+        // `id (comm) state …`; comm may have anything in it.
+        guard let bytes = read("stat"), let end = bytes.lastIndex(of: UInt8(ascii: ")")) else {
+            return false
+        }
+        let fields = String(decoding: bytes[(end + 1)...], as: UTF8.self).split(separator: " ")
+        guard fields.count > 28, let flags = UInt64(fields[6]), let pending = UInt64(fields[28])
+        else { return false }
+        let isExiting = flags & 0x4 != 0  // PF_EXITING
+        let isKilled = pending & 1 << UInt64(SIGKILL - 1) != 0
+        return isExiting || isKilled || fields[0] == "Z" || fields[0] == "X"
+    }
+
     /// Sends a signal (`kill`).
     package func signal(_ signal: Int32) throws(Errno) {
         try retrying { kill(id, signal) }

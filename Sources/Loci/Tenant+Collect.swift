@@ -114,8 +114,9 @@ extension Tenant {
     /// The caller holds the mover's lock, and has made durable what gave the keys up.
     ///
     /// Each is looked at again under the writer lock, in the transaction that forgets it: nothing
-    /// can come to need it in between. A crash after the unlink leaves a row whose blob is gone,
-    /// which the next batch forgets. Blocks.
+    /// can come to need it in between, and what came to need it since `dueKeys` is no longer due.
+    /// A crash after the unlink leaves a row whose blob is gone, which the next batch forgets.
+    /// Blocks.
     package func collect(
         _ due: some Collection<String>,
         durability: SQLDurability,
@@ -127,7 +128,7 @@ extension Tenant {
             let began = SystemClock.monotonic()
             for text in due {
                 let use = try tx.reader.use(ofBlobKey: text)
-                guard use.isCollectable else { continue }
+                guard use.isDue(at: tx.now) else { continue }
                 if !use.isNamed, let key = try? BlobKey(text) {
                     if let size = try self.remove(key, use.reason, tx.now) {
                         batch.blobs += 1

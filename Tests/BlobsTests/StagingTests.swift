@@ -39,6 +39,37 @@ struct StagingTests {
         #expect(try found[0].create().number == 2)
     }
 
+    @Test("a session whose process was killed this moment is waited for")
+    func waitsForEnding() throws {
+        // It takes a while to give so much memory back, and its locks go after that.
+        let script = """
+            import fcntl, os, struct, sys, time
+            os.mkdir(sys.argv[1])
+            lock = os.open(sys.argv[1] + "/lock", os.O_RDWR | os.O_CREAT)
+            fcntl.fcntl(lock, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0))
+            os.write(lock, b"%d python3\\n" % os.getpid())
+            memory = bytearray(b"x") * (256 << 20)
+            os.mkdir(sys.argv[1] + "-ready")
+            time.sleep(100)
+            """
+        let session = "\(scratch.path)/area/s1"
+        let area = StagingArea(directory: "\(scratch.path)/area")
+        try File.workingDirectory.makeDirectory("\(scratch.path)/area")
+        let child = try Child.spawn(
+            Child.Command(
+                executable: "/usr/bin/env",
+                arguments: ["env", "python3", "-c", script, session]
+            )
+        )
+        defer { _ = try? child.wait() }
+        while try !child.hasEnded(), (try? File.status(of: session + "-ready")) == nil {
+            SystemClock.sleep(.milliseconds(1))
+        }
+        #expect(try area.takeAbandonedSessions().map(\.name) == ["s1-ready"])
+        try child.signal(9)
+        #expect(try area.takeAbandonedSessions().map(\.name).contains("s1"))
+    }
+
     @Test("a session that never noted its boot is not taken for one of this boot")
     func distrustsUnknownBoot() throws {
         try scratch.open().makeDirectory("torn")

@@ -128,6 +128,22 @@ struct ProcessTests {
         #expect(name.withLock { $0 } == "a-name-that-is-\n")
     }
 
+    @Test("a process that was killed is ending until it is gone")
+    func tellsEnding() throws {
+        let child = try Child.spawn(
+            Child.Command(executable: "/bin/sleep", arguments: ["sleep", "100"])
+        )
+        let process = RunningProcess(id: child.id)
+        #expect(!process.isEnding)
+        try child.signal(9)
+        #expect(process.isEnding)
+        // Ended, and nobody has asked how.
+        while try !child.hasEnded() { SystemClock.sleep(.milliseconds(1)) }
+        #expect(process.isEnding)
+        _ = try child.wait()
+        #expect(!process.isEnding)
+    }
+
     @Test("this process can be looked at")
     func looksAtProcess() {
         #expect(RunningProcess.current.exists)

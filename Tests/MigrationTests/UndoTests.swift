@@ -1,5 +1,7 @@
+import Linux
 import Loci
 import Migration
+import Synchronization
 import Testing
 
 /// Undo at every point: any order of start, cut-over, revert, abort and retirement, with memories
@@ -45,6 +47,39 @@ struct UndoTests {
         try rig.migrator.abort()
         try rig.migrator.revert()
         #expect(try rig.tenant.listedPaths() == ["user=ann/topic=db/n.md"])
+    }
+
+    @Test("a blob that goes back to a key that was due to be collected is not collected there")
+    func backToADueKey() async throws {
+        let scratch = try Scratch()
+        let tenant = try scratch.create("user={user}/topic={topic}")
+        for number in 0..<20 { try await tenant.add("user=u\(number)/topic=t/n.md", "\(number)") }
+        let rig = Rig(scratch, tenant, stoppingAt: .collect)
+        try rig.migrator.throttle(.none)
+        try await rig.start("topic={topic}/user={user}")
+        // All is moved, and what it left is due, when the process ends.
+        #expect(await code { try await rig.settle() } == .cancelled)
+        #expect(try rig.migrator.status().collectable == 20)
+        try rig.migrator.abort()
+        var tuning = rig.tuning
+        let hasLinked = Atomic<Bool>(false)
+        tuning.interrupt = { step in
+            switch step {
+            case .collect:
+                for _ in 0..<1000 where !hasLinked.load(ordering: .acquiring) {
+                    SystemClock.sleep(.milliseconds(1))
+                }
+            case .syncLinks: hasLinked.store(true, ordering: .releasing)
+            case .commit: SystemClock.sleep(.milliseconds(100))
+            default: break
+            }
+            return nil
+        }
+        for try await _ in MigrationWorker(tenant, tuning: tuning).runUntilReady() {}
+        for number in 0..<20 {
+            #expect(try await tenant.text("user=u\(number)/topic=t/n.md") == "\(number)")
+        }
+        try await tenant.expectClean()
     }
 
     @Test("a revert passes over a layout that has ended, to the one before it")

@@ -175,6 +175,45 @@ struct StagingRecoveryTests {
         try await bench.expectSound()
     }
 
+    @Test("a rename over a memory that waits while its file is born leaves both as they are")
+    func replaceMeetsBirth() async throws {
+        let start = Mutex<(@Sendable () -> Thread?)?>(nil)
+        let thread = Mutex<Thread?>(nil)
+        let probe = CommitProbe { step throws(LociError) in
+            guard step == .commit, let begin = start.withLock({ $0.take() }) else { return }
+            thread.withLock { $0 = begin() }
+            // It finds the file unborn, and waits for this commit.
+            SystemClock.sleep(.milliseconds(100))
+        }
+        let bench = try StagingBench(probe: probe)
+        let memory = try bench.memory("a.md", "old")
+        let node = try bench.make("temporary", "new")
+        start.withLock { $0 = Self.replacing(memory.row, by: node, bench.staging, bench.caller) }
+        bench.settle()
+        try #require(thread.withLock { $0.take() }).join()
+        #expect(try bench.crashAndRecover().sessions == 1)
+        #expect(try bench.read("a.md") == "old")
+        #expect(try bench.read("temporary") == "new")
+        #expect(try bench.revisions(try #require(try bench.row(of: node))) == ["new"])
+        try await bench.expectSound()
+    }
+
+    /// Starts a thread that renames a file over a memory, and is refused.
+    private static func replacing(
+        _ memory: Int64,
+        by node: NodeNumber,
+        _ staging: Staging,
+        _ caller: Caller
+    ) -> @Sendable () -> Thread? {
+        {
+            try? Thread.spawn(name: "rename") {
+                #expect(throws: LociError.self) {
+                    try staging.replace(memory, by: node, caller)
+                }
+            }
+        }
+    }
+
     @Test("an error that goes away costs nothing: the commit is tried again")
     func triedAgain() async throws {
         let crash = Crash(at: .place)

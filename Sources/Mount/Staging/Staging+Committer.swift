@@ -151,21 +151,46 @@ extension Staging {
             staged = try stageForeign(node, by: caller)
         }
         try commitLock.withLock { () throws(LociError) in
-            try commitOwnNode(of: memory)
-            try writeJournal([.replaces(node, memory: memory)])
-            staged.state.withLock { $0.origin = caller.origin }
-            guard let item = try seal(staged, goal: .replacing(memory)) else {
-                throw .notUnborn(node)
+            do throws(LociError) {
+                try commitOwnNode(of: memory)
+                try announce(staged, replacing: memory, by: caller)
+                guard let item = try seal(staged, goal: .replacing(memory)) else {
+                    throw .notUnborn(node)
+                }
+                if let error = commit([item]).first?.error { throw error }
+            } catch {
+                giveBack(staged)
+                throw error
             }
-            guard let error = commit([item]).first?.error else { return }
-            if let record = staged.state.withLock({ $0.journalRecord(node) }) {
-                try? writeJournal([record])
-            } else {
-                staged.io.withLock { drop(staged, records: [.dropped(node)]) }
-            }
-            throw error
         }
         removeForeignFile(node)
+    }
+
+    /// Tells the journal what a file is to become.
+    ///
+    /// Throws `wrongState` where it was born while this waited for its turn: a record after the one
+    /// that dropped it would make recovery take it for a file without bytes.
+    private func announce(
+        _ staged: StagedNode,
+        replacing memory: Int64,
+        by caller: Caller
+    ) throws(LociError) {
+        try staged.io.withLock { () throws(LociError) in
+            guard staged.state.withLock({ $0.isUnborn }) else { throw .notUnborn(staged.node) }
+            try writeJournal([.replaces(staged.node, memory: memory)])
+            staged.state.withLock { $0.origin = caller.origin }
+        }
+    }
+
+    /// A file that was to replace a memory, and could not, is what it was before.
+    private func giveBack(_ staged: StagedNode) {
+        staged.io.withLock {
+            if let record = staged.state.withLock({ $0.journalRecord(staged.node) }) {
+                try? writeJournal([record])
+            } else if staged.state.withLock({ $0.standing == .nameless }) {
+                drop(staged, records: [.dropped(staged.node)])
+            }
+        }
     }
 
     /// What was written to the memory's own node is older than what replaces it.

@@ -100,6 +100,10 @@ extension Staging {
         _ entry: StagingReplay.Entry,
         isDoubtful: Bool
     ) throws(LociError) -> Bool {
+        // Without bytes it may be a file that nobody wrote to, but never what a row has already.
+        if entry.file == nil, try tenant.catalog.read({ try $0.node(node) }) != nil {
+            return false
+        }
         let standing: StagedNode.Standing
         if let replaces = entry.replaces {
             standing = .replacing(replaces)
