@@ -44,7 +44,7 @@ final class Scratch: Sendable {
         case directory
     }
 
-    deinit { _ = try? Tree.remove(path) }
+    deinit { TestSupport.Scratch.remove(path) }
 
     /// Another store like this one at this moment.
     func copied() throws -> Scratch {
@@ -87,23 +87,6 @@ final class Scratch: Sendable {
         _ wrap: @escaping @Sendable (DirectoryBlobStore) -> any BlobStore = { $0 }
     ) throws -> Tenant {
         try Store.open(at: path, environment: environment(wrap)).tenant(.main)
-    }
-}
-
-private enum Tree {
-    /// `rm -r`.
-    static func remove(_ path: String) throws {
-        let directory = try File.open(path, [.readOnly, .directory])
-        var stream = DirectoryStream(directory)
-        while let entry = try stream.read() {
-            let name = String(decoding: entry.name, as: UTF8.self)
-            if entry.kind == .directory {
-                try remove(path + "/" + name)
-            } else {
-                _ = unsafe unlink(path + "/" + name)
-            }
-        }
-        _ = unsafe rmdir(path)
     }
 }
 

@@ -12,18 +12,28 @@ package final class Scratch: Sendable {
 
     package func open() throws -> File { try File.open(path, [.readOnly, .directory]) }
 
-    deinit { try? Self.empty(path) }
+    deinit { Self.remove(path) }
 
-    private static func empty(_ path: String) throws {
-        for entry in try File.open(path, [.readOnly, .directory]).entries() {
-            let name = "\(path)/\(String(decoding: entry.name, as: UTF8.self))"
-            let status = try File.status(of: name, .noFollow)
-            if status.kind == .directory {
-                try empty(name)
+    /// Removes a directory with everything in it.
+    package static func remove(_ path: String) {
+        do throws(Errno) {
+            try empty(try File.open(path, [.readOnly, .directory, .noFollow]))
+            try File.workingDirectory.removeDirectory(path)
+        } catch {
+            print("\(path) is left: \(error)")
+        }
+    }
+
+    private static func empty(_ directory: borrowing File) throws(Errno) {
+        for entry in try directory.entries() {
+            if try directory.status(of: entry.name, .noFollow).kind == .directory {
+                try empty(
+                    try directory.openBeneath(entry.name, [.readOnly, .directory, .noFollow])
+                )
+                try directory.removeDirectory(entry.name)
             } else {
-                try File.workingDirectory.unlink(name)
+                try directory.unlink(entry.name)
             }
         }
-        try File.workingDirectory.removeDirectory(path)
     }
 }
