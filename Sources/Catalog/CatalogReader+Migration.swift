@@ -84,38 +84,6 @@ package enum MigrationErrorStep: String, Hashable, Sendable, CaseIterable {
     case verify
 }
 
-/// Who used names that only an unlisted layout has.
-package struct OldPathUseRow: Hashable, Sendable {
-    package var layout: LayoutNumber
-    package var prefix: String
-    package var uid: UInt32
-    package var process: String
-    package var pid: Int32
-    package var count: Int64
-    package var first: Timestamp
-    package var last: Timestamp
-
-    package init(
-        layout: LayoutNumber,
-        prefix: String,
-        uid: UInt32,
-        process: String,
-        pid: Int32,
-        count: Int64,
-        first: Timestamp,
-        last: Timestamp
-    ) {
-        self.layout = layout
-        self.prefix = prefix
-        self.uid = uid
-        self.process = process
-        self.pid = pid
-        self.count = count
-        self.first = first
-        self.last = last
-    }
-}
-
 extension CatalogReader {
     /// The newest run; nil before any.
     package func newestMigration() throws(SQLError) -> MigrationRow? {
@@ -256,35 +224,6 @@ extension CatalogReader {
             """
         ).all(.integer(layout.bit.rawValue), .integer(Int64(limit))) { row throws(SQLError) in
             MemoryRow(row)
-        }
-    }
-
-    /// Uses of names that only `layout` has, the latest first.
-    package func oldPathUses(
-        of layout: LayoutNumber?,
-        since: Timestamp,
-        limit: Int
-    ) throws(SQLError) -> [OldPathUseRow] {
-        try statement(
-            """
-            SELECT layout, prefix, uid, process, pid, count, first, last FROM old_path_use
-            WHERE (?1 IS NULL OR layout = ?1) AND last > ?2 ORDER BY last DESC LIMIT ?3
-            """
-        ).all(
-            SQLValue(layout.map { Int64($0.rawValue) }),
-            .integer(since.nanoseconds),
-            .integer(Int64(limit))
-        ) { row throws(SQLError) in
-            OldPathUseRow(
-                layout: LayoutNumber(Int(row.integer(0))),
-                prefix: row.text(1),
-                uid: UInt32(truncatingIfNeeded: row.integer(2)),
-                process: row.text(3),
-                pid: Int32(truncatingIfNeeded: row.integer(4)),
-                count: row.integer(5),
-                first: Timestamp(nanoseconds: row.integer(6)),
-                last: Timestamp(nanoseconds: row.integer(7))
-            )
         }
     }
 }

@@ -101,6 +101,8 @@ package enum Setting {
     package static let tenantCreated = "created"
     package static let storeID = "store_id"
     package static let throttle = "throttle"
+    /// A rate and the time, in nanoseconds, until which it stands for the throttle.
+    package static let throttleForNow = "throttle_for_now"
     package static let paused = "paused"
     package static let pauseReason = "pause_reason"
     package static let retentionSeconds = "retention_seconds"

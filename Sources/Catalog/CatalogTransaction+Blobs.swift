@@ -93,10 +93,10 @@ extension CatalogReader {
         }
     }
 
-    package func collectableCount() throws(SQLError) -> Int64 {
-        try statement("SELECT count(*) FROM collectable").first {
-            row throws(SQLError) in row.integer(0)
-        } ?? 0
+    package func collectableCount(reason: CollectReason? = nil) throws(SQLError) -> Int64 {
+        try statement("SELECT count(*) FROM collectable WHERE ?1 IS NULL OR reason = ?1").first(
+            SQLValue(reason?.rawValue)
+        ) { row throws(SQLError) in row.integer(0) } ?? 0
     }
 
     /// What the catalog knows of a key; three index probes.

@@ -176,32 +176,6 @@ extension CatalogTransaction {
             .text(step.rawValue)
         )
     }
-
-    /// Forgets who used a layout that has ended.
-    package func forgetUses(of layout: LayoutNumber) throws(SQLError) {
-        try run("DELETE FROM old_path_use WHERE layout = ?", .integer(Int64(layout.rawValue)))
-    }
-
-    /// Counts a use of a name that only `layout` has.
-    package func countUse(_ use: OldPathUseRow) throws(SQLError) {
-        try run(
-            """
-            INSERT INTO old_path_use(layout, prefix, uid, process, pid, count, first, last)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT(layout, prefix, uid, process) DO UPDATE SET
-                pid = excluded.pid, count = count + excluded.count,
-                last = max(last, excluded.last)
-            """,
-            .integer(Int64(use.layout.rawValue)),
-            .text(use.prefix),
-            .integer(Int64(use.uid)),
-            .text(use.process),
-            .integer(Int64(use.pid)),
-            .integer(use.count),
-            .integer(use.first.nanoseconds),
-            .integer(use.last.nanoseconds)
-        )
-    }
 }
 
 // MARK: Preparing

@@ -1,4 +1,5 @@
 import Loci
+import Migration
 
 /// Says a failure to a person, and with `--json` to a program too.
 enum Failure {
@@ -26,7 +27,13 @@ enum Failure {
         if let number = error.systemError {
             members.append(.init("errno", .integer(Int64(number))))
         }
-        return .object([.init("error", .object(members))])
+        return .object([.init("error", .object(members))] + more(error))
+    }
+
+    /// What stands beside a failure: each one who is in the way of retiring a layout.
+    static func more(_ error: LociError) -> [JSON.Member] {
+        guard let found = error.cause as? MigrationBlockers else { return [] }
+        return [.init("blockers", .array(found.blockers.map(\.json)))]
     }
 
     /// Reads back what `json` wrote; nil for anything else.

@@ -43,19 +43,30 @@ extension MigrateVerb {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "throttle",
-                abstract: "Set how fast blobs may move."
+                abstract: "Set how fast blobs may move.",
+                discussion: "After --for, the rate that was set without it counts again."
             )
         }
 
         @Argument(help: "Moves a second, 'polite' (the default), or 'none'.") var rate: String
+        @Option(
+            name: .customLong("for"),
+            help: ArgumentHelp("Only for so long: 15m, 8h.", valueName: "time")
+        )
+        var duration: String?
         @OptionGroup var place: TenantsOptions
         @OptionGroup var who: OriginOptions
         @OptionGroup var speech: SpeechOptions
 
         func run() async throws {
             let rate = try MoveRate(rate)
-            try await MigrateVerb.control(place, speech, "Throttle: \(rate).") { migrator in
-                try migrator.throttle(rate, origin: who.origin)
+            let duration = try duration.map { try LociDuration.parse($0) }
+            try await MigrateVerb.control(
+                place,
+                speech,
+                told: { "Throttle: \(StatusText.throttle($0))." }
+            ) { migrator in
+                try migrator.throttle(rate, for: duration, origin: who.origin)
             }
         }
     }
@@ -122,51 +133,6 @@ extension MigrateVerb {
         }
     }
 
-    struct Retire: AsyncParsableCommand {
-        static var configuration: CommandConfiguration {
-            CommandConfiguration(
-                commandName: "retire",
-                abstract: "End the old layout's paths, for good.",
-                discussion: "Refused while they were used within the quiet period."
-            )
-        }
-
-        @Argument(
-            help: ArgumentHelp(
-                "A layout; else the newest migration's old one.",
-                valueName: "n"
-            )
-        )
-        var layout: Int?
-        @Flag(name: .long, help: "End them though they are in use; recorded.") var force = false
-        @Option(name: .long, help: ArgumentHelp("Unused for how long.", valueName: "time"))
-        var quietPeriod = "24h"
-        @OptionGroup var confirmation: ConfirmOptions
-        @OptionGroup var step: StepOptions
-
-        func run() async throws {
-            let period = try LociDuration.parse(quietPeriod)
-            let number = layout.map { LayoutNumber($0) }
-            let check = Migrator.Check.retire(number, quietPeriod: force ? .zero : period)
-            // Of several tenants once for all of them, and before the first.
-            let asksOnce = step.place.maySayMany && !step.check
-            if asksOnce { try confirm() }
-            try await step.run(check, "The old layout is retired.") { migrator, origin in
-                // What is refused anyway needs no confirmation first.
-                try migrator.check(check)
-                if !asksOnce { try confirm() }
-                try migrator.retire(number, force: force, quietPeriod: period, origin: origin)
-            }
-        }
-
-        private func confirm() throws(LociError) {
-            try confirmation.confirm(
-                "The paths of the old layout would end for good.",
-                subject: layout.map { "layout \($0)" } ?? "the old layout"
-            )
-        }
-    }
-
     /// What the steps that are one commit have in common.
     struct StepOptions: ParsableArguments {
         @Flag(name: .long, help: "Only tell whether it could be done: exit 0, or 6 and why not.")
@@ -196,11 +162,20 @@ extension MigrateVerb {
         _ sentence: String,
         _ body: (Migrator) throws -> Void
     ) async throws {
+        try await control(place, speech, told: { _ in sentence }, body)
+    }
+
+    static func control(
+        _ place: TenantsOptions,
+        _ speech: SpeechOptions,
+        told sentence: (MigrationStatus) -> String,
+        _ body: (Migrator) throws -> Void
+    ) async throws {
         let outcome = try await each(place) { tenant, several in
             let migrator = Migrator(tenant)
             try body(migrator)
             let status = try migrator.status()
-            try speech.print(named(sentence, tenant, several)) { status.json }
+            try speech.print(named(sentence(status), tenant, several)) { status.json }
         }
         try outcome.finish(speech)
     }

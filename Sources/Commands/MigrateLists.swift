@@ -1,4 +1,5 @@
 import ArgumentParser
+import Linux
 import Loci
 import Migration
 
@@ -7,7 +8,11 @@ extension MigrateVerb {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "who",
-                abstract: "List who still uses paths of unlisted layouts."
+                abstract: "List who still uses paths of unlisted layouts.",
+                discussion: """
+                    By the topmost directory, user and command; the process is the last one. A \
+                    layout has a bounded number of rows: '*' brings together what was too much.
+                    """
             )
         }
 
@@ -15,29 +20,13 @@ extension MigrateVerb {
         @OptionGroup var speech: SpeechOptions
 
         func run() async throws {
-            var table = Table(
-                "TENANT",
-                "LAYOUT",
-                "PREFIX",
-                "USER",
-                "PROCESS",
-                "PID",
-                "USES",
-                "LAST"
-            )
+            var table = Table("TENANT", WhoTable.header)
             var objects: [JSON] = []
             let outcome = try await MigrateVerb.each(place) { tenant, _ in
-                for use in try Migrator(tenant).who() {
-                    table.append(
-                        tenant.id.rawValue,
-                        use.layout.description,
-                        use.prefix,
-                        "\(use.user)",
-                        use.process,
-                        "\(use.pid)",
-                        "\(use.count)",
-                        use.last.description
-                    )
+                // Mounts write down once a second whom they saw, and before they answer.
+                Mounts.askToCommit(tenant)
+                for use in try Migrator(tenant).who(limit: .max) {
+                    table.append([tenant.id.rawValue] + WhoTable.cells(use))
                     objects.append(use.json(of: tenant.id))
                 }
             }
@@ -47,12 +36,33 @@ extension MigrateVerb {
     }
 }
 
+/// Who used old paths, in columns.
+enum WhoTable {
+    static let header = ["LAYOUT", "PREFIX", "USER", "COMMAND", "PID", "USES", "LAST"]
+
+    static func cells(_ use: OldPathUse) -> [String] {
+        [
+            use.layout.description, printable(use.prefix),
+            use.user.map { UserName.text(of: $0) } ?? "*", printable(use.process), "\(use.pid)",
+            "\(use.count)", use.last.description,
+        ]
+    }
+
+    /// What many rows were brought together as is a star.
+    private static func printable(_ text: String?) -> String {
+        text.map { Name.printable(Array($0.utf8)) } ?? "*"
+    }
+}
+
 extension OldPathUse {
     fileprivate func json(of tenant: TenantID) -> JSON {
         [
             "tenant": .string(tenant.rawValue), "layout": .integer(Int64(layout.rawValue)),
-            "prefix": .string(prefix), "user": .integer(Int64(user)),
-            "process": .string(process), "pid": .integer(Int64(pid)), "count": .integer(count),
+            "prefix": prefix.map { .string($0) } ?? .null,
+            "user": user.map { .integer(Int64($0)) } ?? .null,
+            "userName": user.flatMap { UserName.of($0) }.map { .string($0) } ?? .null,
+            "process": process.map { .string($0) } ?? .null,
+            "pid": .integer(Int64(pid)), "count": .integer(count),
             "first": .string(first.description), "last": .string(last.description),
         ]
     }

@@ -35,8 +35,16 @@ extension MigrateVerb {
             let lines = StatusText.lines(status)
             let text =
                 several
-                ? "\(status.tenant)  \(lines[0])" : lines.joined(separator: "\n")
+                ? "\(status.tenant)  \(([lines[0]] + waits(status)).joined(separator: "   "))"
+                : lines.joined(separator: "\n")
             try speech.print(text) { status.json }
+        }
+
+        /// In a row of several tenants a word each; the pause and its reason stand there already.
+        private func waits(_ status: MigrationStatus) -> [String] {
+            let kinds = status.waits.map(\.kind).filter { $0 != .paused && $0 != .throttle }
+            return kinds.isEmpty
+                ? [] : ["waits: " + kinds.map(\.rawValue).joined(separator: ", ")]
         }
     }
 
@@ -128,18 +136,40 @@ enum StatusText {
             if let rate = status.rate, status.state == .moving {
                 line += "  \(Grouped.text(Int64(rate)))/s"
             }
-            if let eta = status.eta, status.state == .moving {
-                line += "  ETA \(LociDuration.text(.seconds(eta.components.seconds)))"
+            if status.state == .moving {
+                let eta = status.eta.map { LociDuration.text(.seconds($0.components.seconds)) }
+                line += "  ETA \(eta ?? "unknown")"
             }
         }
         if let paths = paths(status) { line += "   \(paths)" }
-        if status.state == .moving { line += "   throttle: \(status.throttle)" }
-        if status.isPaused { line += "   paused: \(status.pauseReason ?? "no reason given")" }
-        if status.errors > 0 { line += "   errors: \(Grouped.text(status.errors))" }
-        if status.state == .moving, !status.isPaused, status.worker == nil {
-            line += "   no worker: mount the tenant, or run  loci migrate run"
+        if status.state == .moving || status.throttleUntil != nil {
+            line += "   throttle: \(throttle(status))"
         }
-        return [line, "next: \(next(status))"]
+        if status.isPaused { line += "   paused: \(status.pauseReason ?? "no reason given")" }
+        let waits = status.waits.map { "waits: \($0.message)" }
+        return [line] + counts(status) + waits + ["next: \(next(status))"]
+    }
+
+    /// How fast blobs may move, until when, and how fast then.
+    static func throttle(_ status: MigrationStatus) -> String {
+        guard let until = status.throttleUntil else { return "\(status.throttle)" }
+        return "\(status.throttle) until \(until), then \(status.throttleAfterwards)"
+    }
+
+    /// What came of each content, and whose work that is; nothing where no migration is under way.
+    private static func counts(_ status: MigrationStatus) -> [String] {
+        guard [.preparing, .moving, .ready, .complete].contains(status.state) else { return [] }
+        var line = [
+            ("done", status.done), ("in place", status.inPlace), ("busy", status.busy),
+            ("failed", status.failed), ("unmapped", status.unmapped),
+        ].map { "\($0) \(Grouped.text($1))" }.joined(separator: "   ")
+        if status.state == .moving, let worker = status.worker {
+            line += "   moved by \(worker.command), process \(worker.process)"
+        }
+        if status.state == .preparing, let preparer = status.preparer {
+            line += "   prepared by \(preparer.command), process \(preparer.process)"
+        }
+        return [line]
     }
 
     /// Who moves what is to be moved, as a sentence.
@@ -211,6 +241,11 @@ extension MigrationStatus {
             "moved": .integer(moved),
             "misplaced": .integer(misplaced),
             "prepared": run.map { .integer($0.prepared) } ?? .null,
+            "done": .integer(done),
+            "inPlace": .integer(inPlace),
+            "busy": .integer(busy),
+            "failed": .integer(failed),
+            "unmapped": .integer(unmapped),
             "collectable": .integer(collectable),
             "errors": .integer(errors),
             "skipped": .integer(skipped),
@@ -219,8 +254,13 @@ extension MigrationStatus {
             "paused": .bool(isPaused),
             "pauseReason": pauseReason.map { .string($0) } ?? .null,
             "throttle": .string(throttle.description),
+            "throttleUntil": throttleUntil.map { .string($0.description) } ?? .null,
+            "throttleAfterwards": .string(throttleAfterwards.description),
             "worker": worker?.json ?? .null,
             "preparer": preparer?.json ?? .null,
+            "waits": .array(
+                waits.map { ["kind": .string($0.kind.rawValue), "message": .string($0.message)] }
+            ),
         ]
     }
 }

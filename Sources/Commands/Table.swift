@@ -5,6 +5,10 @@ struct Table {
 
     init(_ header: String...) { self.header = header }
 
+    init(_ first: String, _ others: [String]) { header = [first] + others }
+
+    init(_ header: [String]) { self.header = header }
+
     var isEmpty: Bool { rows.isEmpty }
 
     mutating func append(_ row: String...) { rows.append(row) }

@@ -123,10 +123,10 @@ enum EachTenant {
                 Words.line("loci: \(tenant): \(Failure.sentence(error))")
                 guard speech.json, !hasObjects else { continue }
                 try speech.print("") {
-                    [
-                        "tenant": .string(tenant.rawValue),
-                        "error": Failure.json(error)["error"] ?? .null,
-                    ]
+                    .object(
+                        [.init("tenant", .string(tenant.rawValue))]
+                            + (Failure.json(error).objectValue ?? [])
+                    )
                 }
             }
             throw LociError(

@@ -169,14 +169,7 @@ enum OurMounts {
 
     /// Processes that have something below a path open, or work there.
     static func users(of path: String) -> [RunningProcess] {
-        guard let list = try? File.open("/proc", [.readOnly, .directory]),
-            let entries = try? list.entries()
-        else { return [] }
-        return entries.compactMap { entry in
-            let text = String(decoding: entry.name, as: UTF8.self)
-            guard let id = Int32(text), isUser(id, of: path) else { return nil }
-            return RunningProcess(id: id)
-        }
+        RunningProcess.all.filter { isUser($0.id, of: path) }
     }
 
     private static func isUser(_ id: Int32, of path: String) -> Bool {

@@ -60,7 +60,7 @@ package struct RunningProcess: Hashable, Sendable {
         try retrying { kill(id, signal) }
     }
 
-    private func read(_ name: String) -> [UInt8]? {
+    func read(_ name: String) -> [UInt8]? {
         try? File.open("/proc/\(id)/\(name)").readAll(limit: 1 << 20)
     }
 }

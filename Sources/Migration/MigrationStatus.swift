@@ -21,10 +21,19 @@ public struct MigrationStatus: Hashable, Sendable {
     public var revisions: Int64
     /// Revisions whose blobs are not where the target wants them.
     public var misplaced: Int64
+    /// Revisions that the newest run moved to their place.
+    public var done: Int64
+    /// Revisions whose keys are being placed at this moment; a worker that was killed leaves them
+    /// for the next one.
+    public var busy: Int64
     /// Old keys that wait for their grace time, and keys that are being placed.
     public var collectable: Int64
     /// Memories that keep the layout from going live, or whose content is not what it was.
     public var errors: Int64
+    /// Those of them that could not be placed, or whose content is not what it was.
+    public var failed: Int64
+    /// Memories for which the mapper found no fields: it failed on them, or passed them over.
+    public var unmapped: Int64
     /// Memories that the mapper passed over.
     public var skipped: Int64
 
@@ -38,13 +47,47 @@ public struct MigrationStatus: Hashable, Sendable {
     public var pauseReason: String?
     /// How fast blobs may move.
     public var throttle: MoveRate
+    /// Until when; nil where that stands until another rate is set.
+    public var throttleUntil: Timestamp?
+    /// How fast they may move then.
+    public var throttleAfterwards: MoveRate
     /// Who holds the mover's lock.
     public var worker: Worker?
     /// Who is preparing.
     public var preparer: Worker?
 
+    /// How many users, places and commands used paths of the old layout within the quiet period,
+    /// once the new one is listed: they keep it from being retired.
+    public var users: Int
+
     /// Revisions that are in their place.
     public var moved: Int64 { max(0, revisions - misplaced) }
+    /// Those of them that the newest run had not to move.
+    public var inPlace: Int64 { moved - done }
+
+    /// What does not go on by itself, or not at once, and for whom it waits.
+    public struct Wait: Hashable, Sendable {
+        /// What it waits for.
+        public enum Kind: String, Hashable, Sendable, CaseIterable {
+            /// Somebody has paused it.
+            case paused
+            /// No process prepares or moves.
+            case nobody
+            /// Memories that cannot be mapped or placed.
+            case errors
+            /// Moving is held back by a rate.
+            case throttle
+            /// Old keys stay for who may be about to read them.
+            case grace
+            /// Retiring is refused: old paths are in use.
+            case users
+        }
+
+        /// What it waits for.
+        public let kind: Kind
+        /// A sentence.
+        public let message: String
+    }
 
     /// A process at work.
     public struct Worker: Hashable, Sendable {
@@ -149,24 +192,4 @@ public struct MigrationFailurePage: Hashable, Sendable {
     public let failures: [MigrationFailure]
     /// Where the next page begins; nil after the last.
     public let next: ListCursor?
-}
-
-/// Who used names that only an unlisted layout has.
-public struct OldPathUse: Hashable, Sendable {
-    /// The layout.
-    public let layout: LayoutNumber
-    /// The directory beneath which it was.
-    public let prefix: String
-    /// The user, by number.
-    public let user: UInt32
-    /// The command.
-    public let process: String
-    /// The last process of that command.
-    public let pid: Int32
-    /// How often.
-    public let count: Int64
-    /// When first.
-    public let first: Timestamp
-    /// When last.
-    public let last: Timestamp
 }

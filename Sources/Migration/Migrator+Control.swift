@@ -32,12 +32,39 @@ extension Migrator {
     }
 
     /// Sets how fast blobs may move.
-    public func throttle(_ rate: MoveRate, origin: Origin = .thisProcess) throws(LociError) {
+    ///
+    /// `duration`: for so long only; then the rate that was set without one counts again.
+    ///
+    /// Throws `invalidArgument` where it is not above zero.
+    public func throttle(
+        _ rate: MoveRate,
+        for duration: Duration? = nil,
+        origin: Origin = .thisProcess
+    ) throws(LociError) {
+        if let duration, duration <= .zero {
+            throw .unreadable(
+                LociDuration.text(duration),
+                as: "a time for which a rate can hold",
+                remedy: "Write one such as 90s, 15m or 8h."
+            )
+        }
         try tenant.catalog.write(.full, origin: origin) { transaction in
-            try transaction.setSetting(Setting.throttle, .text(rate.description))
+            let until = duration.map { transaction.now + $0 }
+            if let until {
+                try transaction.setSetting(
+                    Setting.throttleForNow,
+                    .text("\(rate) \(until.nanoseconds)")
+                )
+            } else {
+                try transaction.setSetting(Setting.throttle, .text(rate.description))
+                try transaction.removeSetting(Setting.throttleForNow)
+            }
             try transaction.record(
                 .throttle,
-                detail: JSON.object([.init("rate", .string(rate.description))]).text()
+                detail: JSON.object([
+                    .init("rate", .string(rate.description)),
+                    .init("until", until.map { .string($0.description) } ?? .null),
+                ]).text()
             )
         }
     }
@@ -47,14 +74,28 @@ extension Migrator {
 struct MigrationControl: Hashable {
     var isPaused = false
     var reason: String?
+    /// How fast blobs may move.
     var rate = MoveRate.polite
+    /// Until when; nil where the rate stands until another is set.
+    var until: Timestamp?
+    /// What counts then.
+    var afterwards = MoveRate.polite
 
-    init(_ reader: CatalogReader) throws {
+    init(_ reader: CatalogReader, at now: Timestamp) throws {
         isPaused = try reader.setting(Setting.paused) == 1
         reason = try reader.settingText(Setting.pauseReason)
         if let text = try reader.settingText(Setting.throttle) {
             // What a newer program wrote is not known here: polite is safe.
-            rate = (try? MoveRate(text)) ?? .polite
+            afterwards = (try? MoveRate(text)) ?? .polite
+        }
+        rate = afterwards
+        if let text = try reader.settingText(Setting.throttleForNow) {
+            let parts = text.split(separator: " ")
+            guard parts.count == 2, let time = Int64(parts[1]) else { return }
+            let until = Timestamp(nanoseconds: time)
+            guard now < until else { return }
+            rate = (try? MoveRate(String(parts[0]))) ?? .polite
+            self.until = until
         }
     }
 }

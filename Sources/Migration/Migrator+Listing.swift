@@ -55,51 +55,6 @@ extension Migrator {
         }
     }
 
-    /// Ends a layout that is not listed: without a number the newest migration's old one.
-    ///
-    /// `force`: ends it though its paths were used within `quietPeriod`; recorded.
-    /// Throws `oldPathsInUse` naming who used them, `wrongState`, `notFound`.
-    public func retire(
-        _ number: LayoutNumber? = nil,
-        force: Bool = false,
-        quietPeriod: Duration = Self.quietPeriod,
-        origin: Origin = .thisProcess
-    ) throws(LociError) {
-        let mounts = try tenant.mounts()
-        try tuning.before(.end)
-        try tenant.catalog.write(.full, origin: origin) { transaction in
-            let reader = transaction.reader
-            let layout = try Self.retireAllowed(MigrationFacts(reader), number)
-            let uses = try reader.oldPathUses(
-                of: layout.number,
-                since: transaction.now - quietPeriod,
-                limit: Self.usesNamed
-            )
-            let pinned = mounts.filter { $0.pins(layout.number) }
-            if !force { try Self.refuse(uses, pinned, layout, quietPeriod) }
-            let isForced = !uses.isEmpty || !pinned.isEmpty
-            let detail = JSON.object([
-                .init("layout", .integer(Int64(layout.number.rawValue))),
-                .init("scheme", .string(layout.scheme.text)),
-                .init("forced", .bool(isForced)),
-                .init("users", .array(uses.map { .string($0.sentence) })),
-            ])
-            try Self.end(layout, .layoutRetired, detail: detail.text(), transaction)
-            try transaction.endMigrations(
-                from: layout.number,
-                outcome: isForced
-                    ? MigrationRun.Outcome.retiredByForce.rawValue
-                    : MigrationRun.Outcome.retired.rawValue
-            )
-        }
-    }
-
-    /// Uses of old paths keep a layout from being retired for so long.
-    public static var quietPeriod: Duration { .seconds(86_400) }
-
-    /// How many users a refusal names.
-    private static let usesNamed = 16
-
     /// Something that may be asked before it is done.
     public enum Check: Hashable, Sendable {
         /// `cutover`.
@@ -109,33 +64,26 @@ extension Migrator {
         /// `abort`.
         case abort
         /// `retire`.
-        case retire(LayoutNumber?, quietPeriod: Duration)
+        case retire(LayoutNumber?, quietPeriod: Duration, force: Bool = false)
     }
 
     /// Throws what the step itself would throw; changes nothing.
     public func check(_ step: Check) throws(LociError) {
-        let mounts = try tenant.mounts()
-        let now = tenant.clock()
+        if case .retire(let number, let quietPeriod, let force) = step {
+            return try checkRetire(number, quietPeriod, force: force)
+        }
         try tenant.catalog.read { reader in
             let facts = try MigrationFacts(reader)
             switch step {
             case .cutover: _ = try Self.cutoverAllowed(facts)
             case .revert: _ = try Self.revertAllowed(facts)
             case .abort: _ = try Self.abortAllowed(facts)
-            case .retire(let number, let quietPeriod):
-                let layout = try Self.retireAllowed(facts, number)
-                let uses = try reader.oldPathUses(
-                    of: layout.number,
-                    since: now - quietPeriod,
-                    limit: Self.usesNamed
-                )
-                let pinned = mounts.filter { $0.pins(layout.number) }
-                try Self.refuse(uses, pinned, layout, quietPeriod)
+            case .retire: break
             }
         }
     }
 
-    private static func end(
+    static func end(
         _ layout: Layout,
         _ operation: Operation,
         detail: String?,
@@ -217,7 +165,7 @@ extension Migrator {
         return (run.id, new)
     }
 
-    private static func retireAllowed(
+    static func retireAllowed(
         _ facts: MigrationFacts,
         _ number: LayoutNumber?
     ) throws(LociError) -> Layout {
@@ -295,38 +243,5 @@ extension Migrator {
             message: "\(facts.table.listed.title) is listed, and no migration is under way.",
             remedy: "Begin one with: loci migrate start SCHEME"
         )
-    }
-
-    private static func refuse(
-        _ uses: [OldPathUseRow],
-        _ pinned: [MountInfo],
-        _ layout: Layout,
-        _ quiet: Duration
-    ) throws(LociError) {
-        guard !uses.isEmpty || !pinned.isEmpty else { return }
-        let names =
-            uses.map(\.sentence)
-            + pinned.map { "the mount at \($0.mountPoint), process \($0.pid), is pinned to it" }
-        throw LociError(
-            .oldPathsInUse,
-            subject: "layout \(layout.number)",
-            message: "\(layout.title) was used within \(LociDuration.text(quiet)): "
-                + names.joined(separator: "; ") + ".",
-            remedy: "Move these users to the new paths, or end it all the same with --force."
-        )
-    }
-}
-
-extension OldPathUseRow {
-    /// Who, where and how often, for a refusal.
-    var sentence: String {
-        "\(process) (process \(pid), user \(uid)) at '\(prefix)' \(count) times, last \(last)"
-    }
-}
-
-extension MountInfo {
-    /// Whether it was mounted with `-o layout=N`.
-    fileprivate func pins(_ number: LayoutNumber) -> Bool {
-        options.split(separator: ",").contains { $0 == "layout=\(number)" }
     }
 }

@@ -15,8 +15,9 @@ extension Migrator {
         let (id, now) = (tenant.id, tenant.clock())
         return try tenant.catalog.read { reader in
             let facts = try MigrationFacts(reader)
-            let control = try MigrationControl(reader)
+            let control = try MigrationControl(reader, at: now)
             let misplaced = try reader.misplacedCount(target: facts.table.target.number)
+            let revisions = try reader.revisionCount()
             let rate = worker == nil ? nil : try MoverRate(reader)?.current(at: now)
             return MigrationStatus(
                 tenant: id,
@@ -27,18 +28,25 @@ extension Migrator {
                 live: facts.table.liveLayouts.map(\.number),
                 oldPaths: facts.table.all.contains { $0.isLive && $0.refusesDeletes }
                     ? .nodelete : .rw,
-                revisions: try reader.revisionCount(),
+                revisions: revisions,
                 misplaced: misplaced,
+                done: min(Self.moved(facts), max(0, revisions - misplaced)),
+                busy: try reader.collectableCount(reason: .moving),
                 collectable: try reader.collectableCount(),
-                errors: try Self.errorCount(facts, reader),
+                errors: try Self.errorCount(facts, reader, [.map, .place, .verify]),
+                failed: try Self.errorCount(facts, reader, [.place, .verify]),
+                unmapped: try Self.errorCount(facts, reader, [.map, .skip]),
                 skipped: facts.newest?.skipped ?? 0,
                 rate: rate,
                 eta: Self.eta(misplaced, rate, control),
                 isPaused: control.isPaused,
                 pauseReason: control.reason,
                 throttle: control.rate,
+                throttleUntil: control.until,
+                throttleAfterwards: control.afterwards,
                 worker: worker,
-                preparer: preparer
+                preparer: preparer,
+                users: try Self.users(facts, reader, since: now - Self.quietPeriod)
             )
         }
     }
@@ -99,27 +107,6 @@ extension Migrator {
         }
     }
 
-    /// Who used names that only unlisted layouts have, the latest first.
-    public func who(
-        since: Timestamp = Timestamp(nanoseconds: .min),
-        limit: Int = 1000
-    ) throws(LociError) -> [OldPathUse] {
-        try tenant.catalog.read { reader in
-            try reader.oldPathUses(of: nil, since: since, limit: limit).map {
-                OldPathUse(
-                    layout: $0.layout,
-                    prefix: $0.prefix,
-                    user: $0.uid,
-                    process: $0.process,
-                    pid: $0.pid,
-                    count: $0.count,
-                    first: $0.first,
-                    last: $0.last
-                )
-            }
-        }
-    }
-
     private func holder(of lock: FileLock) throws(LociError) -> MigrationStatus.Worker? {
         do throws(Errno) {
             if let holder = try lock.holder() {
@@ -155,9 +142,26 @@ extension Migrator {
 
     private static func errorCount(
         _ facts: MigrationFacts,
-        _ reader: CatalogReader
+        _ reader: CatalogReader,
+        _ steps: [MigrationErrorStep]
     ) throws -> Int64 {
-        try facts.newest.map { try reader.migrationErrorCount(of: $0.id) } ?? 0
+        guard let run = facts.newest?.id else { return 0 }
+        return try steps.reduce(0) { try $0 + reader.migrationErrorCount(of: run, step: $1) }
+    }
+
+    /// Revisions that the newest run moved, where blobs follow its layout.
+    private static func moved(_ facts: MigrationFacts) -> Int64 {
+        guard let run = facts.newest, facts.new?.isTarget == true else { return 0 }
+        return run.moved
+    }
+
+    private static func users(
+        _ facts: MigrationFacts,
+        _ reader: CatalogReader,
+        since: Timestamp
+    ) throws -> Int {
+        guard facts.new?.isListed == true, let old = facts.old, old.isLive else { return 0 }
+        return try reader.oldPathUseCount(of: old.number, since: since)
     }
 
     private static func eta(

@@ -77,7 +77,7 @@ final class MoverSession {
             failure = error
             guard error.code != .lockHeld else { return Situation() }
             // Where not even this can be written, the next round fails in the same way.
-            let control = try? mover.read { try MigrationControl($0) }
+            let control = try? mover.read { try MigrationControl($0, at: tenant.clock()) }
             if control?.isPaused != true {
                 try? Migrator(tenant, tuning: tuning).pause(
                     reason: error.description,
@@ -89,7 +89,7 @@ final class MoverSession {
     }
 
     private func round() throws(LociError) -> Situation {
-        let control = try mover.read { try MigrationControl($0) }
+        let control = try mover.read { try MigrationControl($0, at: tenant.clock()) }
         pace.set(control.rate)
         var situation = Situation(isPaused: control.isPaused)
         let limit = control.isPaused ? nil : admitted()

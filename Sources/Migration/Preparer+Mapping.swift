@@ -144,10 +144,10 @@ extension Preparer {
     /// Commits what was decided, and sees whether preparing is to go on.
     private func keep(_ round: inout MappingRound) async {
         do throws(LociError) {
-            let number = run.layout
+            let (number, now) = (run.layout, tenant.clock())
             let (isPaused, isBuilding) = try catalog.read { reader in
                 let building = try reader.layouts().building
-                return (try MigrationControl(reader).isPaused, building?.number == number)
+                return (try MigrationControl(reader, at: now).isPaused, building?.number == number)
             }
             guard isBuilding else { throw Self.givenUp(number) }
             round.isPaused = isPaused

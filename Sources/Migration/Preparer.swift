@@ -262,7 +262,8 @@ struct Preparer: Sendable {
 
     private func waitWhilePaused() async throws(LociError) -> MoveRate {
         while true {
-            let control = try catalog.read { try MigrationControl($0) }
+            let now = tenant.clock()
+            let control = try catalog.read { try MigrationControl($0, at: now) }
             guard control.isPaused else { return control.rate }
             try await Self.sleep(.milliseconds(200))
         }

@@ -25,10 +25,12 @@ struct RetireTests {
         try rig.tenant.catalog.write(.normal, origin: Scratch.origin) { transaction in
             try transaction.countUse(
                 OldPathUseRow(
-                    layout: LayoutNumber(1),
-                    prefix: "user=ann",
-                    uid: 1000,
-                    process: "backup",
+                    OldPathUseRow.Key(
+                        layout: LayoutNumber(1),
+                        prefix: "user=ann",
+                        uid: 1000,
+                        process: "backup"
+                    ),
                     pid: 77,
                     count: count,
                     first: now,

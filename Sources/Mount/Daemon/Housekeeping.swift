@@ -86,6 +86,8 @@ final class Housekeeping: Sendable {
             return rows
         }
         guard !rows.isEmpty else { return }
+        // Who retires a layout asks first: what was counted so far is to be seen then.
+        flushUses()
         if rows.contains(where: { $0.kind == .commit }) {
             let report = staging.commitNow(.command)
             for failure in report.failures { log.write("not committed: \(failure.error)") }

@@ -1,6 +1,7 @@
 import Catalog
 package import FUSE
 import Glibc
+import Linux
 import Loci
 import Model
 
@@ -84,7 +85,7 @@ extension LociFileSystem {
             return nil
         }
         if let layout = countedLayout(found.layouts, found.directory) {
-            try count(layout, name, found.directory, who, thread.current())
+            try count(layout, name, found.directory, who, thread)
         }
         return found.entry
     }
@@ -143,7 +144,7 @@ extension LociFileSystem {
         _ name: Name,
         _ directory: Directory,
         _ who: Asker,
-        _ reader: CatalogReader
+        _ thread: ThreadReader
     ) throws {
         let prefix: String
         if directory.table.liveLayouts.contains(where: { $0.root == directory.number }) {
@@ -151,15 +152,20 @@ extension LociFileSystem {
         } else if let known = uses.prefix(of: directory.number) {
             prefix = known
         } else {
-            let path = try reader.path(ofDirectory: directory.number)?.names ?? []
+            let path = try thread.current().path(ofDirectory: directory.number)?.names ?? []
             prefix = (path.first ?? name).description
             uses.remember(prefix, of: directory.number)
         }
+        // Now: who asks waits for the answer, and may be gone a moment later.
+        let process = thread.process(of: who.pid)
         uses.note(
-            layout: layout.number,
-            prefix: prefix,
-            uid: who.uid,
-            pid: who.pid,
+            OldPathUseRow.Key(
+                layout: layout.number,
+                prefix: prefix,
+                uid: who.uid,
+                process: process.name ?? "?"
+            ),
+            pid: process.id,
             at: tenant.clock()
         )
     }

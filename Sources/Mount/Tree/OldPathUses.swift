@@ -8,19 +8,14 @@ import Synchronization
 /// In memory, as a use must cost no transaction; `take` gives what came together since, for a row
 /// each in `old_path_use`.
 package final class OldPathUses: Sendable {
-    private struct Key: Hashable {
-        let layout: LayoutNumber
-        let prefix: String
-        let uid: UInt32
-        let pid: Int32
-    }
+    private typealias Key = OldPathUseRow.Key
 
     private struct State {
-        var counts: [Key: (count: Int64, first: Timestamp, last: Timestamp)] = [:]
+        var uses: [Key: OldPathUseRow] = [:]
         var prefixes: [NodeNumber: String] = [:]
     }
 
-    /// Users, prefixes and processes that are told apart between two flushes.
+    /// Users, prefixes and commands that are told apart between two flushes.
     static let capacity = 4096
 
     private let state = Mutex(State())
@@ -36,36 +31,27 @@ package final class OldPathUses: Sendable {
         }
     }
 
-    func note(layout: LayoutNumber, prefix: String, uid: UInt32, pid: Int32, at time: Timestamp) {
-        let key = Key(layout: layout, prefix: prefix, uid: uid, pid: pid)
+    func note(_ key: OldPathUseRow.Key, pid: Int32, at time: Timestamp) {
         state.withLock { state in
-            if let before = state.counts[key] {
-                state.counts[key] = (before.count + 1, before.first, time)
-            } else if state.counts.count < Self.capacity {
-                state.counts[key] = (1, time, time)
+            let key = OldPathUseRow.key(for: key, limit: Self.capacity) { key in
+                state.uses[key] != nil
+            } count: {
+                state.uses.count
             }
+            var use =
+                state.uses[key] ?? OldPathUseRow(key, pid: pid, count: 0, first: time, last: time)
+            use.pid = pid
+            use.count += 1
+            use.last = time
+            state.uses[key] = use
         }
     }
 
     /// What was counted since the last call.
-    ///
-    /// Looks up the commands' names: not for request threads.
     package func take() -> [OldPathUseRow] {
-        let counts = state.withLock { state in
+        state.withLock { state in
             defer { state = State() }
-            return state.counts
-        }
-        return counts.map { key, value in
-            OldPathUseRow(
-                layout: key.layout,
-                prefix: key.prefix,
-                uid: key.uid,
-                process: RunningProcess(id: key.pid).name ?? "?",
-                pid: key.pid,
-                count: value.count,
-                first: value.first,
-                last: value.last
-            )
+            return Array(state.uses.values)
         }
     }
 }

@@ -35,6 +35,19 @@ package final class ThreadReader: @unchecked Sendable {
         return name
     }
 
+    private var leader: (thread: Int32, process: RunningProcess, until: Int64)?
+
+    /// The process of who asks, which the kernel names by thread.
+    ///
+    /// Its command is not kept: between two requests a shell's child becomes what it runs.
+    func process(of pid: Int32) -> RunningProcess {
+        let now = SystemClock.monotonic()
+        if let leader, leader.thread == pid, now < leader.until { return leader.process }
+        let process = RunningProcess(id: pid).leader ?? RunningProcess(id: pid)
+        leader = (pid, process, now + Self.commandLife)
+        return process
+    }
+
     // MARK: Reading
 
     /// A reader on a state of the catalog that is at least as new as this call.
