@@ -61,13 +61,13 @@ extension MigrateVerb {
         func run() async throws {
             let rate = try MoveRate(rate)
             let duration = try duration.map { try LociDuration.parse($0) }
-            try await MigrateVerb.control(
-                place,
-                speech,
-                told: { "Throttle: \(StatusText.throttle($0))." }
-            ) { migrator in
+            try await MigrateVerb.control(place, speech, told: Self.sentence) { migrator in
                 try migrator.throttle(rate, for: duration, origin: who.origin)
             }
+        }
+
+        private static func sentence(_ status: MigrationStatus) -> String {
+            "Throttle: \(StatusText.throttle(status))."
         }
     }
 

@@ -160,9 +160,7 @@ private struct FailureReport {
     private var table = FailureReport.header
     private var objects: [JSON] = []
 
-    private static var header: Table {
-        Table("TENANT", "PATH", "ID", "STEP", "TIMES", "LAST", "REASON")
-    }
+    private static var header: Table { Table("TENANT", FailureTable.header) }
 
     init(_ speech: SpeechOptions) { self.speech = speech }
 
@@ -179,22 +177,26 @@ private struct FailureReport {
 
     private mutating func append(_ failure: MigrationFailure, of tenant: TenantID) {
         if speech.json { return objects.append(failure.json(of: tenant)) }
-        let place = failure.path?.bytes ?? failure.name.bytes
-        table.append(
-            tenant.rawValue,
-            Name.printable(place),
-            failure.memory.description,
-            failure.step.rawValue,
-            "\(failure.attempts)",
-            failure.time.description,
-            Name.printable(Array(failure.reason.utf8))
-        )
+        table.append([tenant.rawValue] + FailureTable.cells(failure))
     }
 
     mutating func finish() throws {
         if !objects.isEmpty || !table.isEmpty { try speech.print(table, objects) }
         objects = []
         table = Self.header
+    }
+}
+
+/// A memory that failed, in columns.
+enum FailureTable {
+    static let header = ["PATH", "ID", "STEP", "TIMES", "LAST", "REASON"]
+
+    static func cells(_ failure: MigrationFailure) -> [String] {
+        [
+            Name.printable(failure.path?.bytes ?? failure.name.bytes), failure.memory.description,
+            failure.step.rawValue, "\(failure.attempts)", failure.time.description,
+            Name.printable(Array(failure.reason.utf8)),
+        ]
     }
 }
 

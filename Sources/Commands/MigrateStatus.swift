@@ -160,8 +160,8 @@ enum StatusText {
     private static func counts(_ status: MigrationStatus) -> [String] {
         guard [.preparing, .moving, .ready, .complete].contains(status.state) else { return [] }
         var line = [
-            ("done", status.done), ("in place", status.inPlace), ("busy", status.busy),
-            ("failed", status.failed), ("unmapped", status.unmapped),
+            ("done", status.done), ("in place", status.inPlace), ("to move", status.misplaced),
+            ("busy", status.busy), ("failed", status.failed), ("unmapped", status.unmapped),
         ].map { "\($0) \(Grouped.text($1))" }.joined(separator: "   ")
         if status.state == .moving, let worker = status.worker {
             line += "   moved by \(worker.command), process \(worker.process)"

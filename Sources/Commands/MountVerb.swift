@@ -80,7 +80,8 @@ struct MountVerb: AsyncParsableCommand {
             mountPoint: path,
             source: store,
             options: options,
-            worker: MigrationWorkers.worker(of: tenant)
+            worker: MigrationWorkers.worker(of: tenant),
+            panel: MountPanel.panel(of: tenant)
         )
         let watcher = try SignalWatcher(signals) { daemon.stop() }
         try daemon.run(ready: { ready.isReady() })

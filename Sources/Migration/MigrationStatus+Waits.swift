@@ -9,8 +9,9 @@ extension MigrationStatus {
             waits.append(
                 Wait(
                     kind: .paused,
-                    message: "Paused: \(pauseReason ?? "no reason given"). "
-                        + "It waits for: loci migrate resume"
+                    message: "\(isPreparing ? "Preparing" : "Moving") is paused "
+                        + "(\(pauseReason ?? "no reason given")) and waits for: "
+                        + "loci migrate resume"
                 )
             )
         }

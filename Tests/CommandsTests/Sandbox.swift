@@ -82,6 +82,20 @@ final class Sandbox: Sendable {
         return outcome
     }
 
+    /// The rows of the change log about one operation, oldest first.
+    func changes(_ operation: String) throws -> [JSON] {
+        try must(
+            """
+            python3 -c 'import json, sqlite3
+            log = sqlite3.connect("file:store/main/catalog.db?mode=ro", uri=True)
+            log.row_factory = sqlite3.Row
+            for row in log.execute("SELECT * FROM change WHERE op = ? ORDER BY seq",
+                    ["\(operation)"]):
+                print(json.dumps(dict(row)))'
+            """
+        ).json
+    }
+
     private static func text(_ path: String) throws -> String {
         String(decoding: try File.open(path).readAll(limit: 1 << 26), as: UTF8.self)
     }

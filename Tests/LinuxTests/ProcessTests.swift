@@ -153,5 +153,36 @@ struct ProcessTests {
         #expect(!RunningProcess(id: .max).exists)
     }
 
+    @Test("a thread's process, its user and the directories that it keeps can be told")
+    func tellsDirectories() throws {
+        let device = try File.status(of: scratch.path).identity.device
+        let ids = try File.open("/proc/self/task", [.readOnly, .directory]).entries()
+        for id in ids.compactMap({ Int32(String(decoding: $0.name, as: UTF8.self)) }) {
+            // A thread may have ended since.
+            guard let leader = RunningProcess(id: id).leader else { continue }
+            #expect(leader == .current)
+        }
+        #expect(RunningProcess.all.contains(.current))
+        #expect(RunningProcess.current.user == EffectiveUser.id)
+        let open = try File.open(scratch.path, [.readOnly, .directory])
+        let child = try Child.spawn(
+            Child.Command(
+                executable: "/bin/sleep",
+                arguments: ["sleep", "60"],
+                descriptors: [0: open.descriptor, 1: open.descriptor, 2: open.descriptor],
+                directory: scratch.path
+            )
+        )
+        defer {
+            try? RunningProcess(id: child.id).signal(9)
+            _ = try? child.wait()
+        }
+        let held = RunningProcess(id: child.id).heldDirectories(on: [device])
+            .filter { $0.path == Array(scratch.path.utf8) }
+        #expect(held.filter { $0.manner == .working }.count == 1)
+        #expect(held.filter { $0.manner == .open }.count == 3)
+        #expect(RunningProcess(id: child.id).heldDirectories(on: []).isEmpty)
+    }
+
     private func lock() throws -> FileLock { try FileLock(path: "\(scratch.path)/lock") }
 }

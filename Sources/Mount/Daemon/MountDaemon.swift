@@ -43,13 +43,14 @@ package final class MountDaemon: Sendable {
     ///
     /// Requests wait until `run`.
     /// `source` is what the mount table shows, as it was given; `worker` runs on a thread of its
-    /// own unless `migrate=off`.
+    /// own unless `migrate=off`; `panel` is what `.loci/migration` shows and takes.
     package init(
         tenant: Tenant,
         mountPoint: String,
         source: String,
         options: MountOptions,
-        worker: Worker? = nil
+        worker: Worker? = nil,
+        panel: MigrationPanel? = nil
     ) throws(LociError) {
         let path = try MountPoint.prepare(mountPoint, store: tenant.store.path)
         self.tenant = tenant
@@ -73,7 +74,8 @@ package final class MountDaemon: Sendable {
                 tenant: tenant,
                 settings: try Self.settings(options, path, tenant),
                 staging: staging,
-                ownChanges: own
+                ownChanges: own,
+                panel: panel
             )
             let start = try tenant.catalog.read { try $0.lastChange() }
             session = try Self.mount(fileSystem, path, source, options)

@@ -8,6 +8,15 @@ import Synchronization
 /// Each lookup makes a new node whose text never changes and whose size is true; the kernel's
 /// FORGET drops it. With the kernel's caches a file that changes under one node would stay stale.
 final class GeneratedNodes: Sendable {
+    /// What writing a node does; its own text stays.
+    enum Edit: Hashable, Sendable {
+        case nothing
+        /// Sets attributes of a memory, by its row.
+        case memory(Int64)
+        /// Is a command about the migration.
+        case migration
+    }
+
     /// What one node holds for its life.
     struct Content: Sendable {
         var bytes: [UInt8]
@@ -16,8 +25,8 @@ final class GeneratedNodes: Sendable {
         var uid: UInt32
         var gid: UInt32
         var mtime: Int64
-        /// The memory that writing it edits.
-        var memory: Int64?
+        /// What writing it does.
+        var edits = Edit.nothing
     }
 
     private struct State {

@@ -113,7 +113,7 @@ extension LociFileSystem {
             let caller = caller(of: request)
             switch Place(node) {
             case .generated(let number):
-                try writeMeta(number, bytes, at: offset, caller, thread)
+                try writeGenerated(number, bytes, at: offset, caller, thread)
             case .node(let number):
                 if try isForeign(number, thread) {
                     let file = try foreignFiles.open(number, .writeOnly)

@@ -37,7 +37,7 @@ extension LociFileSystem {
             try metadata(of: memory, reader).bytes(.pretty) + [UInt8(ascii: "\n")],
             mode: S_IFREG | node.mode & 0o666,
             owner: node,
-            memory: row
+            edits: .memory(row)
         )
     }
 
@@ -95,8 +95,8 @@ extension LociFileSystem {
         ])
     }
 
-    /// Sets the attributes that one whole object at offset 0 names; null removes one.
-    func writeMeta(
+    /// Does what writing a file that Loci made means.
+    func writeGenerated(
         _ number: UInt64,
         _ bytes: RawSpan,
         at offset: Int64,
@@ -104,7 +104,21 @@ extension LociFileSystem {
         _ thread: ThreadReader
     ) throws {
         guard let content = generated.content(of: number) else { throw Self.goneNode }
-        guard let row = content.memory else { throw Self.generatedFile }
+        switch content.edits {
+        case .nothing: throw Self.generatedFile
+        case .memory(let row): try writeMeta(row, bytes, at: offset, caller, thread)
+        case .migration: try writeControl(bytes, at: offset, caller, thread)
+        }
+    }
+
+    /// Sets the attributes that one whole object at offset 0 names; null removes one.
+    private func writeMeta(
+        _ row: Int64,
+        _ bytes: RawSpan,
+        at offset: Int64,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws {
         let text = unsafe bytes.withUnsafeBytes { unsafe Array($0) }
         guard offset == 0, let json = try? JSON(parsing: text),
             let members = json["attributes"]?.objectValue

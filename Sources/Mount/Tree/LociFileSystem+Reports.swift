@@ -107,7 +107,11 @@ extension LociFileSystem {
                 echo '{"attributes":{"topic":"auth"}}' > .loci/meta/PATH
                 ls .loci/layouts                each live layout as a whole tree
                 readlink .loci/by-id/ID         the path of a memory
-                loci migrate status             how far a migration is
+                cat .loci/migration/status      how far a migration is, and what waits for whom
+                cat .loci/migration/who         who still uses old paths
+                cat .loci/migration/errors      what could not be mapped or moved, and why
+                echo pause > .loci/migration/ctl
+                    or resume, throttle 500 10m, cutover, revert: for the owner of the mount
 
             """
     }

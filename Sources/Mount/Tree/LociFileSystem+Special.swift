@@ -10,6 +10,7 @@ import Model
 extension LociFileSystem {
     private static let directories: [(name: String, special: Place.Special)] = [
         ("by-id", .byID), ("foreign", .foreign), ("layouts", .layouts), ("meta", .meta),
+        ("migration", .migration),
     ]
 
     private enum Report: String, CaseIterable {
@@ -54,13 +55,18 @@ extension LociFileSystem {
             return try findLayout(text, reader)
         case .byID: return try findByID(text, reader)
         case .meta: return try findMeta(name, in: mainRoot(reader.layouts()), thread)
+        case .migration: return try findMigration(text)
         case .foreign: return nil
         }
     }
 
     /// A mount of a subdirectory shows nothing from beside it.
     private func isShown(_ special: Place.Special) -> Bool {
-        settings.subdirectory == nil || (special != .layouts && special != .foreign)
+        switch special {
+        case .loci, .byID, .meta: true
+        case .layouts, .foreign: settings.subdirectory == nil
+        case .migration: settings.subdirectory == nil && panel != nil
+        }
     }
 
     /// The answer for a file that Loci writes now.
@@ -68,7 +74,7 @@ extension LociFileSystem {
         _ bytes: [UInt8],
         mode: UInt32 = S_IFREG | 0o444,
         owner: Node? = nil,
-        memory: Int64? = nil
+        edits: GeneratedNodes.Edit = .nothing
     ) -> KernelEntry {
         let content = GeneratedNodes.Content(
             bytes: bytes,
@@ -76,7 +82,7 @@ extension LociFileSystem {
             uid: options.uid ?? owner?.uid ?? settings.uid,
             gid: options.gid ?? owner?.gid ?? settings.gid,
             mtime: tenant.clock().nanoseconds,
-            memory: memory
+            edits: edits
         )
         return KernelEntry(
             generated.appearance(of: generated.add(content), content),
@@ -145,6 +151,8 @@ extension LociFileSystem {
         case .byID: try listIDs(after: after, into: &listing, reader)
         case .meta:
             try listMeta(mainRoot(reader.layouts()), cursor, into: &listing, reader)
+        case .migration:
+            list(Self.migrationNames.map { ($0, S_IFREG, UInt64(8)) }, after: after, into: &listing)
         case .foreign: break
         }
     }

@@ -4,6 +4,7 @@ import Glibc
 import Linux
 package import Loci
 package import Model
+import Synchronization
 
 /// A tenant as files: answers the kernel's requests about one mount.
 ///
@@ -57,6 +58,10 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// By thread index.
     private let readers: [ThreadReader]
     let generated = GeneratedNodes()
+    /// What `.loci/migration` is made of; without it there is none.
+    let panel: MigrationPanel?
+    /// Whether a command that was written to it is being done.
+    let isControlled = Atomic<Bool>(false)
     package let failures = LastErrors()
     package let uses = OldPathUses()
     let vanished = VanishedDirectories()
@@ -75,12 +80,14 @@ package final class LociFileSystem: FileSystem, Sendable {
         tenant: Tenant,
         settings: Settings,
         staging: Staging,
-        ownChanges: OwnChanges
+        ownChanges: OwnChanges,
+        panel: MigrationPanel? = nil
     ) throws(LociError) {
         self.tenant = tenant
         self.settings = settings
         self.staging = staging
         self.ownChanges = ownChanges
+        self.panel = panel
         let catalog = tenant.catalog
         self.catalog = catalog
         started = tenant.clock()
@@ -180,12 +187,19 @@ package final class LociFileSystem: FileSystem, Sendable {
             return try NamePath(prefix).names + names
         }
         switch place {
-        case .root, .generated, .special: return []
+        case .generated(let number): return try generatedPath(number)
+        case .root, .special: return []
         case .node(let number): return try below("", number)
         case .view(let layout, let number):
             return try below(".loci/layouts/\(layout)", number)
         case .meta(let number): return try below(".loci/meta", number)
         }
+    }
+
+    /// Where a file stands that Loci made, as far as failures may be about it.
+    private func generatedPath(_ number: UInt64) throws -> [Name] {
+        guard generated.content(of: number)?.edits == .migration else { return [] }
+        return try NamePath(".loci/migration/ctl").names
     }
 
     private func memoryPath(_ node: NodeNumber, _ reader: CatalogReader) throws -> [Name] {

@@ -29,6 +29,7 @@ package enum Place: Hashable, Sendable {
         case foreign = 4
         case byID = 5
         case meta = 6
+        case migration = 7
     }
 
     static let firstGenerated: UInt64 = 16
