@@ -42,6 +42,34 @@ struct RetireCommandTests {
         #expect(rows.contains("\(id[1]) (\(id[0]))\tcat\t"), "\(rows)")
     }
 
+    @Test("a use of the old layout's own tree below .loci/layouts is one too")
+    func usesOfViews() throws {
+        let sandbox = try complete(to: "user={user}/subject={topic}")
+        try sandbox.must("cat mnt/.loci/layouts/2/user=bob/subject=auth/a.md")
+        #expect(try sandbox.must("loci migrate who --json").json == [])
+        try sandbox.must("cat mnt/.loci/layouts/1/user=bob/topic=auth/a.md")
+        let uses = try sandbox.must("loci migrate who --json").json
+        #expect(uses.map { $0["prefix"] } == [".loci/layouts/1/user=bob"])
+        #expect(try sandbox.run("loci migrate retire --check").status == 6)
+    }
+
+    @Test("a use by a thread is told by its process")
+    func usesOfThreads() throws {
+        let sandbox = try complete()
+        try sandbox.must(
+            """
+            python3 -c 'import os, threading
+            def use(): open("mnt/user=bob/topic=auth/a.md").read()
+            thread = threading.Thread(target=use); thread.start(); thread.join()
+            open("pid", "w").write(str(os.getpid()))'
+            """
+        )
+        let uses = try sandbox.must("loci migrate who --json").json
+        let pid = try sandbox.must("cat pid").output
+        #expect(uses.map { $0["pid"]?.integerValue.map(String.init) } == [pid])
+        #expect(uses.first?["process"] == "python3")
+    }
+
     @Test("a use within the quiet period is named; what is older is not in the way")
     func quietPeriod() throws {
         let sandbox = try complete()

@@ -127,11 +127,17 @@ extension LociFileSystem {
     // MARK: Uses of old paths
 
     /// The layout whose use is counted when a name with these layouts is looked up: one that was
-    /// listed and is not any more, where no other layout has the name.
+    /// listed and is not any more, where no other layout has the name, or in its own tree below
+    /// `.loci/layouts`, which ends as a whole.
     func countedLayout(_ layouts: LayoutSet, _ directory: Directory) -> Layout? {
-        guard options.usage, directory.view == .main,
-            !layouts.contains(directory.table.listed.bit), !layouts.contains(.foreign)
-        else { return nil }
+        guard options.usage, !layouts.contains(.foreign) else { return nil }
+        if case .layout(let number) = directory.view {
+            guard let layout = directory.table[number], !layout.isListed,
+                layout.listedSince != nil
+            else { return nil }
+            return layout
+        }
+        guard !layouts.contains(directory.table.listed.bit) else { return nil }
         let live = directory.table.liveLayouts.filter { layouts.contains($0.bit) }
         guard let newest = live.last, live.allSatisfy({ $0.listedSince != nil }) else {
             return nil
@@ -146,7 +152,7 @@ extension LociFileSystem {
         _ who: Asker,
         _ thread: ThreadReader
     ) throws {
-        let prefix: String
+        var prefix: String
         if directory.table.liveLayouts.contains(where: { $0.root == directory.number }) {
             prefix = name.description
         } else if let known = uses.prefix(of: directory.number) {
@@ -155,6 +161,9 @@ extension LociFileSystem {
             let path = try thread.current().path(ofDirectory: directory.number)?.names ?? []
             prefix = (path.first ?? name).description
             uses.remember(prefix, of: directory.number)
+        }
+        if case .layout(let number) = directory.view {
+            prefix = ".loci/layouts/\(number)/" + prefix
         }
         // Now: who asks waits for the answer, and may be gone a moment later.
         let process = thread.process(of: who.pid)
