@@ -103,6 +103,8 @@ package enum Setting {
     package static let throttle = "throttle"
     /// A rate and the time, in nanoseconds, until which it stands for the throttle.
     package static let throttleForNow = "throttle_for_now"
+    /// Until when, in nanoseconds, moving rests for readers.
+    package static let yieldsUntil = "yields_until"
     package static let paused = "paused"
     package static let pauseReason = "pause_reason"
     package static let retentionSeconds = "retention_seconds"

@@ -2,6 +2,7 @@ import Glibc
 import Linux
 import Loci
 import Migration
+import Mount
 import Synchronization
 
 /// This program, started again as the daemon of a mount.
@@ -135,8 +136,13 @@ enum NotifySocket {
 
 /// What moves blobs in a mount.
 enum MigrationWorkers {
-    static func worker(of tenant: Tenant) -> @Sendable (WakeEvent) -> Void {
+    static func worker(of tenant: Tenant) -> MountDaemon.Worker {
         let worker = MigrationWorker(tenant)
-        return { stop in worker.run(until: stop) }
+        return { stop, times in
+            worker.run(until: stop) {
+                let met = times.take()
+                return ReaderCourtesy.Times(count: met.count, p99: met.p99)
+            }
+        }
     }
 }

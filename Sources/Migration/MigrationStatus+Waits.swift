@@ -63,8 +63,14 @@ extension MigrationStatus {
                 )
             ]
         }
-        guard case .perSecond(let rate) = throttle else { return [] }
-        return [
+        let readers = Wait(
+            kind: .readers,
+            message: "Moving rests a moment: readers of the mount waited more than twice as long "
+                + "with it as without."
+        )
+        let resting = yieldsToReaders ? [readers] : []
+        guard case .perSecond(let rate) = throttle else { return resting }
+        return resting + [
             Wait(
                 kind: .throttle,
                 message: "Moving is held back to \(rate) a second"

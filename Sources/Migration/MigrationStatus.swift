@@ -51,6 +51,8 @@ public struct MigrationStatus: Hashable, Sendable {
     public var throttleUntil: Timestamp?
     /// How fast they may move then.
     public var throttleAfterwards: MoveRate
+    /// Whether moving rests at the moment, since readers waited more than twice as long with it.
+    public var yieldsToReaders: Bool
     /// Who holds the mover's lock.
     public var worker: Worker?
     /// Who is preparing.
@@ -77,6 +79,8 @@ public struct MigrationStatus: Hashable, Sendable {
             case errors
             /// Moving is held back by a rate.
             case throttle
+            /// Moving rests: readers of the mount that moves waited too long.
+            case readers
             /// Old keys stay for who may be about to read them.
             case grace
             /// Retiring is refused: old paths are in use.

@@ -42,6 +42,8 @@ package struct MigrationTuning: Sendable {
     package var lockAim: Duration = .milliseconds(5)
     /// How often who has not got the mover's lock tries for it.
     package var lockRetry: Duration = .seconds(1)
+    /// How often is looked at what readers met.
+    package var readersWindow: Duration = .seconds(1)
     /// How often retention is applied.
     package var retentionEvery: Duration = .seconds(3600)
     /// Told of each durable step before it is taken; what it returns is thrown there, as if the

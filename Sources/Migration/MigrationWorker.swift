@@ -32,7 +32,12 @@ public final class MigrationWorker: Sendable {
     /// For a thread of its own: it blocks.
     ///
     /// Idle it costs one small query for each commit of others, at most ten a second.
-    package func run(until stop: WakeEvent) {
+    ///
+    /// `readers`: what readers of the mount that it works for met since this was last called.
+    package func run(
+        until stop: WakeEvent,
+        readers: (() -> ReaderCourtesy.Times)? = nil
+    ) {
         while !Self.isSignalled(stop) {
             do throws(LociError) {
                 let lock = try tenant.moverLock()
@@ -40,7 +45,7 @@ public final class MigrationWorker: Sendable {
                     Self.wait(stop, tuning.lockRetry)
                     continue
                 }
-                let session = try MoverSession(self, stop)
+                let session = try MoverSession(self, stop, readers: readers)
                 try session.work(until: { _ in false })
                 Self.release(lock)
             } catch {

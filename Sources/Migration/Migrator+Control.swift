@@ -78,12 +78,16 @@ struct MigrationControl: Hashable {
     var rate = MoveRate.polite
     /// Until when; nil where the rate stands until another is set.
     var until: Timestamp?
+    /// Whether whoever moves rests for readers.
+    var yields = false
     /// What counts then.
     var afterwards = MoveRate.polite
 
     init(_ reader: CatalogReader, at now: Timestamp) throws {
         isPaused = try reader.setting(Setting.paused) == 1
         reason = try reader.settingText(Setting.pauseReason)
+        let resting = try reader.setting(Setting.yieldsUntil) ?? .min
+        yields = now < Timestamp(nanoseconds: resting)
         if let text = try reader.settingText(Setting.throttle) {
             // What a newer program wrote is not known here: polite is safe.
             afterwards = (try? MoveRate(text)) ?? .polite

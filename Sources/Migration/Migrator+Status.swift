@@ -44,6 +44,7 @@ extension Migrator {
                 throttle: control.rate,
                 throttleUntil: control.until,
                 throttleAfterwards: control.afterwards,
+                yieldsToReaders: worker != nil && control.yields,
                 worker: worker,
                 preparer: preparer,
                 users: try Self.users(facts, reader, since: now - Self.quietPeriod)

@@ -21,6 +21,8 @@ final class MoverSession {
     private let stop: WakeEvent
     private let mover: Mover
     private let pace: Pace
+    private let readers: (() -> ReaderCourtesy.Times)?
+    private var courtesy: ReaderCourtesy
     private var nextRetention: Int64 = 0
     /// Set where a pause could not be written: the disk is full.
     private(set) var failure: LociError?
@@ -40,7 +42,16 @@ final class MoverSession {
         }
     }
 
-    init(_ worker: MigrationWorker, _ stop: WakeEvent) throws(LociError) {
+    init(
+        _ worker: MigrationWorker,
+        _ stop: WakeEvent,
+        readers: (() -> ReaderCourtesy.Times)? = nil
+    ) throws(LociError) {
+        self.readers = readers
+        courtesy = ReaderCourtesy(
+            window: worker.tuning.readersWindow,
+            now: SystemClock.monotonic()
+        )
         tenant = worker.tenant
         tuning = worker.tuning
         self.stop = stop
@@ -91,12 +102,14 @@ final class MoverSession {
     private func round() throws(LociError) -> Situation {
         let control = try mover.read { try MigrationControl($0, at: tenant.clock()) }
         pace.set(control.rate)
+        if try yields(control) { return Situation(isBusy: true) }
         var situation = Situation(isPaused: control.isPaused)
         let limit = control.isPaused ? nil : admitted()
         let isHeldBack = limit == nil && !control.isPaused
         let done = try mover.round(moving: limit, hurrying: pace.rate == .none)
         let kept = try retain()
         let cleared = try mover.clearBatch()
+        if done.moved != nil || done.collected > 0 || cleared { courtesy.noteMove() }
         situation.isBusy =
             done.moved != nil || isHeldBack || cleared || done.collected > 0 || kept
         situation.isSettled = limit != nil && done.moved == nil && !cleared
@@ -104,6 +117,20 @@ final class MoverSession {
             situation.nextCollection = try mover.read { try $0.nextCollectable(reason: .moved) }
         }
         return situation
+    }
+
+    /// Whether moving rests for the mount's readers; a part of that time was waited then.
+    private func yields(_ control: MigrationControl) throws(LociError) -> Bool {
+        guard let readers, control.rate != .none, !control.isPaused else { return false }
+        if courtesy.look(now: SystemClock.monotonic(), readers) {
+            let until = tenant.clock() + tuning.readersWindow
+            try tenant.catalog.write(.normal, origin: mover.origin) {
+                try $0.setSetting(Setting.yieldsUntil, .integer(until.nanoseconds))
+            }
+        }
+        guard courtesy.isResting else { return false }
+        MigrationWorker.wait(stop, min(tuning.readersWindow, .milliseconds(100)))
+        return true
     }
 
     /// How many blobs may move now.

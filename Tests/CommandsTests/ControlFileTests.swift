@@ -185,8 +185,7 @@ struct ControlFileTests {
             for n in 1 2 3; do mkdir -p mnt/user=w$n/topic=t; work $n & workers="$workers $!"; done
             for n in 1 2 3 4 5 6 7 8 9 10; do steer & steerers="$steerers $!"; done
             for p in $workers; do wait $p; done; for p in $steerers; do wait $p || true; done
-            test "$(find mnt -name '*.md' | wc -l)" = 200
-            loci umount mnt; loci fsck
+            loci umount mnt; test "$(loci ls -R | wc -l)" = 200; loci fsck
             """
         )
     }

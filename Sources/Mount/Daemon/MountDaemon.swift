@@ -21,8 +21,8 @@ package final class MountDaemon: Sendable {
     /// How long a thread looks for the next request before it sleeps.
     static let spin = Duration.microseconds(50)
 
-    /// Moves blobs in the background until it is told to stop.
-    package typealias Worker = @Sendable (WakeEvent) -> Void
+    /// Moves blobs in the background until it is told to stop; may look at how long requests took.
+    package typealias Worker = @Sendable (WakeEvent, RequestTimes) -> Void
 
     package let tenant: Tenant
     /// Absolute.
@@ -245,8 +245,8 @@ package final class MountDaemon: Sendable {
             try house.start()
             closes = try CloseThread(mountPoint, staging, ready)
             if let worker {
-                workerThread = try Thread.spawn(name: "loci-mover") { [workerStop] in
-                    worker(workerStop)
+                workerThread = try Thread.spawn(name: "loci-mover") { [workerStop, fileSystem] in
+                    worker(workerStop, fileSystem.requestTimes)
                 }
             }
         } catch {

@@ -9,7 +9,11 @@ extension LociFileSystem {
     package func read(_ request: consuming Request, node: NodeID, size: Int, offset: Int64) {
         let attempt = Attempt(request, node)
         let thread = thread(attempt.thread)
-        defer { finish(thread) }
+        let began = SystemClock.monotonic()
+        defer {
+            finish(thread)
+            requestTimes.note(since: began)
+        }
         do {
             switch Place(node) {
             case .generated(let number):

@@ -9,7 +9,11 @@ extension LociFileSystem {
     package func lookup(_ request: consuming Request, parent: NodeID, name: RawSpan) {
         let attempt = Attempt(request, parent, try? Name(name))
         let thread = thread(attempt.thread)
-        defer { finish(thread) }
+        let began = SystemClock.monotonic()
+        defer {
+            finish(thread)
+            requestTimes.note(since: began)
+        }
         do {
             let name = try Name(name)
             let who = Asker(uid: request.uid, pid: request.pid)

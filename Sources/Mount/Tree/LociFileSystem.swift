@@ -64,6 +64,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     let isControlled = Atomic<Bool>(false)
     package let failures = LastErrors()
     package let uses = OldPathUses()
+    package let requestTimes = RequestTimes()
     let vanished = VanishedDirectories()
     let ownChanges: OwnChanges
     let started: Timestamp
