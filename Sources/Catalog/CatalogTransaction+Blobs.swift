@@ -93,10 +93,23 @@ extension CatalogReader {
         }
     }
 
-    package func collectableCount(reason: CollectReason? = nil) throws(SQLError) -> Int64 {
-        try statement("SELECT count(*) FROM collectable WHERE ?1 IS NULL OR reason = ?1").first(
-            SQLValue(reason?.rawValue)
-        ) { row throws(SQLError) in row.integer(0) } ?? 0
+    package func collectableCount() throws(SQLError) -> Int64 {
+        try statement("SELECT count(*) FROM collectable").first {
+            row throws(SQLError) in row.integer(0)
+        } ?? 0
+    }
+
+    /// How many keys with a reason may be collected after a time only.
+    ///
+    /// Complexity: reads the keys after that time.
+    package func collectableCount(
+        reason: CollectReason,
+        after time: Timestamp
+    ) throws(SQLError) -> Int64 {
+        try statement("SELECT count(*) FROM collectable WHERE not_before > ? AND reason = ?")
+            .first(.integer(time.nanoseconds), .text(reason.rawValue)) { row throws(SQLError) in
+                row.integer(0)
+            } ?? 0
     }
 
     /// What the catalog knows of a key; three index probes.

@@ -44,7 +44,11 @@ extension MigrateVerb {
             CommandConfiguration(
                 commandName: "throttle",
                 abstract: "Set how fast blobs may move.",
-                discussion: "After --for, the rate that was set without it counts again."
+                discussion: """
+                    'polite' rests as long as it kept other writers waiting, and while readers of \
+                    the mount that moves wait markedly longer with it than without; so does a \
+                    number. After --for, the rate that was set without it counts again.
+                    """
             )
         }
 

@@ -18,6 +18,7 @@ extension Migrator {
             let control = try MigrationControl(reader, at: now)
             let misplaced = try reader.misplacedCount(target: facts.table.target.number)
             let revisions = try reader.revisionCount()
+            let errors = try Self.errorCounts(facts, reader)
             let rate = worker == nil ? nil : try MoverRate(reader)?.current(at: now)
             return MigrationStatus(
                 tenant: id,
@@ -31,11 +32,15 @@ extension Migrator {
                 revisions: revisions,
                 misplaced: misplaced,
                 done: min(Self.moved(facts), max(0, revisions - misplaced)),
-                busy: try reader.collectableCount(reason: .moving),
+                // Far later than those of keys that blobs left, which may be very many.
+                busy: try reader.collectableCount(
+                    reason: .moving,
+                    after: now + tuning.graceTime
+                ),
                 collectable: try reader.collectableCount(),
-                errors: try Self.errorCount(facts, reader, [.map, .place, .verify]),
-                failed: try Self.errorCount(facts, reader, [.place, .verify]),
-                unmapped: try Self.errorCount(facts, reader, [.map, .skip]),
+                errors: errors([.map, .place, .verify]),
+                failed: errors([.place, .verify]),
+                unmapped: errors([.map, .skip]),
                 skipped: facts.newest?.skipped ?? 0,
                 rate: rate,
                 eta: Self.eta(misplaced, rate, control),
@@ -141,13 +146,17 @@ extension Migrator {
         return try MigrationRun(row, old, new, reader)
     }
 
-    private static func errorCount(
+    /// How many memories of the newest run are listed with one of some steps.
+    private static func errorCounts(
         _ facts: MigrationFacts,
-        _ reader: CatalogReader,
-        _ steps: [MigrationErrorStep]
-    ) throws -> Int64 {
-        guard let run = facts.newest?.id else { return 0 }
-        return try steps.reduce(0) { try $0 + reader.migrationErrorCount(of: run, step: $1) }
+        _ reader: CatalogReader
+    ) throws -> ([MigrationErrorStep]) -> Int64 {
+        guard let run = facts.newest?.id else { return { _ in 0 } }
+        var counts: [MigrationErrorStep: Int64] = [:]
+        for step in MigrationErrorStep.allCases {
+            counts[step] = try reader.migrationErrorCount(of: run, step: step)
+        }
+        return { [counts] steps in steps.reduce(0) { $0 + (counts[$1] ?? 0) } }
     }
 
     /// Revisions that the newest run moved, where blobs follow its layout.
