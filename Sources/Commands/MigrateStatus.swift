@@ -163,7 +163,7 @@ enum StatusText {
             ("done", status.done), ("in place", status.inPlace), ("to move", status.misplaced),
             ("busy", status.busy), ("failed", status.failed), ("unmapped", status.unmapped),
         ].map { "\($0) \(Grouped.text($1))" }.joined(separator: "   ")
-        if status.state == .moving, let worker = status.worker {
+        if status.misplaced > 0, let worker = status.worker {
             line += "   moved by \(worker.command), process \(worker.process)"
         }
         if status.state == .preparing, let preparer = status.preparer {

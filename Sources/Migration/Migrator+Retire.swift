@@ -90,11 +90,11 @@ extension Migrator {
         _ quiet: Duration
     ) throws(LociError) {
         guard found.total > 0 else { return }
+        let past = quiet > .zero ? ", or was within \(LociDuration.text(quiet))" : ""
         throw LociError(
             .oldPathsInUse,
             subject: "layout \(layout.number)",
-            message: "\(layout.title) is in use, or was within \(LociDuration.text(quiet)): "
-                + found.sentence + ".",
+            message: "\(layout.title) is in use\(past): \(found.sentence).",
             remedy: "Move these users to the new paths, or end it all the same with --force.",
             cause: found
         )
