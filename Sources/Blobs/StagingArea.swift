@@ -59,16 +59,25 @@ package struct StagingArea: Sendable {
         }
     }
 
+    /// Whether a session's process is gone, as far as one look tells.
+    package func hasAbandonedSession() throws(Errno) -> Bool {
+        try hasSession { (lock) throws(Errno) in try !lock.isHeldElsewhere() }
+    }
+
     private func hasEndingSession() throws(Errno) -> Bool {
+        try hasSession { (lock) throws(Errno) in
+            // What the holder wrote is good enough to decide on a pause.
+            guard let holder = try lock.holder() else { return false }
+            return RunningProcess(id: holder.process).isEnding
+        }
+    }
+
+    private func hasSession(where test: (FileLock) throws(Errno) -> Bool) throws(Errno) -> Bool {
         for entry in try File.open(path, [.readOnly, .directory]).entries()
         where entry.kind == .directory {
             let session = "\(path)/\(String(decoding: entry.name, as: UTF8.self))"
             do throws(Errno) {
-                let lock = FileLock(try File.open("\(session)/lock", .readWrite))
-                // What the holder wrote is good enough to decide on a pause.
-                if let holder = try lock.holder(), RunningProcess(id: holder.process).isEnding {
-                    return true
-                }
+                if try test(FileLock(try File.open("\(session)/lock", .readWrite))) { return true }
             } catch .noSuchFile {
                 continue
             }

@@ -5,10 +5,15 @@ import SQL
 import Synchronization
 
 /// What a mount does besides requests: counts of old paths once a second, requests of commands at
-/// once, and a checkpoint when the WAL has grown because readers stood in its way.
+/// once, a checkpoint when the WAL has grown because readers stood in its way, and what another
+/// mount left in staging when it was killed.
 final class Housekeeping: Sendable {
     /// All readers end their transactions when the WAL has so many bytes.
     static let walLimit: Int64 = 64 << 20
+    /// How often it looks for what killed mounts left, and after it could not bring that back.
+    private static let takeover: (every: Duration, afterFailure: Duration) = (
+        .seconds(2), .seconds(60)
+    )
 
     private let fileSystem: LociFileSystem
     private let staging: Staging
@@ -68,11 +73,31 @@ final class Housekeeping: Sendable {
     }
 
     private func run() {
+        var nextTakeover: Int64 = 0
         while !stopping.load(ordering: .acquiring) {
             _ = try? wake.wait(timeout: .seconds(1))
             answer()
             flushUses()
             checkpointIfLarge()
+            let now = SystemClock.monotonic()
+            guard now >= nextTakeover else { continue }
+            let pause = takeOver() ? Self.takeover.every : Self.takeover.afterFailure
+            nextTakeover = now + pause.wholeNanoseconds
+        }
+    }
+
+    /// Commits what another mount had when it was killed.
+    ///
+    /// Returns false where something stays in staging.
+    private func takeOver() -> Bool {
+        do {
+            guard let report = try StagingRecovery.runBeside(staging.tenant) else { return true }
+            log.write("another mount's staging recovered: \(report.summary)")
+            for problem in report.problems { log.write("not recovered: \(problem)") }
+            return report.problems.isEmpty
+        } catch {
+            log.write("another mount's staging not recovered: \(error)")
+            return false
         }
     }
 

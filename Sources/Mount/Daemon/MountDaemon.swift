@@ -101,10 +101,7 @@ package final class MountDaemon: Sendable {
     private static func recover(_ tenant: Tenant, _ log: MountLog) -> [LociError] {
         do throws(LociError) {
             let report = try StagingRecovery.run(tenant)
-            log.write(
-                "staging recovered: sessions=\(report.sessions) committed=\(report.committed) "
-                    + "trashed=\(report.trashed) left=\(report.problems.count)"
-            )
+            log.write("staging recovered: \(report.summary)")
             for problem in report.problems { log.write("not recovered: \(problem)") }
             return report.problems
         } catch {

@@ -21,6 +21,11 @@ package struct RecoveryReport: Sendable {
 
     /// All that stays in staging, for people to read.
     package var problems: [LociError] { failures.map(\.error) + unreadable }
+
+    /// One line for a log.
+    var summary: String {
+        "sessions=\(sessions) committed=\(committed) trashed=\(trashed) left=\(problems.count)"
+    }
 }
 
 /// Brings what mounts left in staging when they were killed or lost their power into the catalog.
@@ -51,6 +56,17 @@ package enum StagingRecovery {
             }
         }
         return report
+    }
+
+    /// The same while a mount serves the tenant: by another session, so that its caches hear of it
+    /// as of any change from outside.
+    ///
+    /// Returns nil where no session is abandoned; that costs a look at the folder.
+    static func runBeside(_ tenant: Tenant) throws(LociError) -> RecoveryReport? {
+        let isNeeded = try staged(tenant.directory + "/staging") { () throws(Errno) in
+            try tenant.staging.hasAbandonedSession()
+        }
+        return isNeeded ? try run(tenant.store.tenant(tenant.id)) : nil
     }
 
     private static func recover(
