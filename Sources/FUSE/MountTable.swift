@@ -88,7 +88,8 @@ extension MountTable {
     package static func isDeadMount(_ path: String) -> Bool {
         // Attributes may still be cached; how much space is left is always asked for.
         var space = statvfs()
-        return unsafe statvfs(path, &space) != 0 && errno == ENOTCONN
+        // The other one is told to who was waiting for an answer when the process ended.
+        return unsafe statvfs(path, &space) != 0 && (errno == ENOTCONN || errno == ECONNABORTED)
     }
 
     /// Unmounts what is on `path`: by itself, or with `fusermount3` when that takes root.

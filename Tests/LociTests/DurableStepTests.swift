@@ -36,18 +36,14 @@ struct DurableStepTests {
         #expect(!operation.isVisible || before != after)
 
         for failing in Faults.Failing.all {
-            for step in steps.indices where failing.kind != .crash || isDurable(steps[step]) {
+            for step in Faults.worthFailing(steps, failing) {
                 let made = try template.copied(environment)
                 let place = "\(failing) \(step): \(steps[step])"
                 try await fail(operation, made, failing, step, (before, after), place)
             }
         }
-        let (commits, rows) = (steps.filter(isDurable).count, steps.count)
-        print("step table: \(operation), \(commits) durable steps × crash, \(rows) × 4 disk errors")
+        print(Faults.row("\(operation)", steps))
     }
-
-    /// A crash between two rows of a transaction is one before its commit.
-    private func isDurable(_ step: String) -> Bool { step.first?.isLowercase == true }
 
     private func fail(
         _ operation: DurableOperation,

@@ -160,22 +160,15 @@ struct DurableMigrationTests {
         #expect(!steps.isEmpty && before != after)
 
         for failing in Faults.Failing.all {
-            for step in steps.indices where failing.kind != .crash || isDurable(steps[step]) {
+            for step in Faults.worthFailing(steps, failing) {
                 let scratch = try template.copied()
                 faults.arm(failing, at: step)
                 let place = "\(failing) \(step): \(steps[step])"
                 try await fail(operation, rig(scratch), failing, (before, after), place)
             }
         }
-        let durable = steps.filter(isDurable).count
-        print(
-            "step table: migration's \(operation), \(durable) durable steps × crash, "
-                + "\(steps.count) × 4 disk errors"
-        )
+        print(Faults.row("migration's \(operation)", steps))
     }
-
-    /// A crash between two rows of a transaction is one before its commit.
-    private func isDurable(_ step: String) -> Bool { step.first?.isLowercase == true }
 
     private func fail(
         _ operation: MigrationOperation,

@@ -119,7 +119,7 @@ struct StagingStepTests {
         #expect(!steps.isEmpty)
 
         for failing in Faults.Failing.all {
-            for step in steps.indices {
+            for step in Faults.worthFailing(steps, failing) {
                 let place = "\(failing) \(step): \(steps[step])"
                 let bench = try bench(operation)
                 faults.arm(failing, at: step)
@@ -143,9 +143,6 @@ struct StagingStepTests {
                 try await bench.expectSound()
             }
         }
-        print(
-            "step table: mount's \(operation), \(steps.count) durable steps × crash, "
-                + "\(steps.count) × 4 disk errors"
-        )
+        print(Faults.row("mount's \(operation)", steps))
     }
 }

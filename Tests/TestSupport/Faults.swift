@@ -72,6 +72,32 @@ package final class Faults: Sendable {
         }
     }
 
+    // MARK: Which to try
+
+    /// Whether a step lasts by itself; a row lasts when its transaction is committed.
+    package static func isDurable(_ step: String) -> Bool { step.first?.isLowercase == true }
+
+    /// The numbers of the steps that tell something new where they fail.
+    ///
+    /// A crash between two rows of a transaction is one before its commit. An error of the disk is
+    /// tried at each durable step, and at the first and the last row that each statement writes.
+    package static func worthFailing(_ steps: [String], _ failing: Failing) -> [Int] {
+        steps.indices.filter { number in
+            if isDurable(steps[number]) { return true }
+            guard failing.kind != .crash else { return false }
+            return steps.firstIndex(of: steps[number]) == number
+                || steps.lastIndex(of: steps[number]) == number
+        }
+    }
+
+    /// A row of the table of operations and their steps, for who reads the log of a test.
+    package static func row(_ operation: String, _ steps: [String]) -> String {
+        let durable = steps.count(where: isDurable)
+        let tried = Failing.all.map { worthFailing(steps, $0).count }.reduce(0, +)
+        return "step table: \(operation): \(durable) durable steps, \(steps.count - durable) rows, "
+            + "\(tried) failures tried"
+    }
+
     // MARK: What it stands around
 
     package func around(_ connection: any SQLConnection) -> any SQLConnection {

@@ -16,6 +16,16 @@ enum MountPoint {
     /// `notFound`, `notADirectory`.
     static func prepare(_ path: String, store: String) throws(LociError) -> String {
         if MountTable.isDeadMount(path) { try clearDead(path) }
+        do throws(LociError) {
+            return try examine(path, store: store)
+        } catch  where MountTable.isDeadMount(path) {
+            // Its daemon was on its way out a moment ago.
+            try clearDead(path)
+            return try examine(path, store: store)
+        }
+    }
+
+    private static func examine(_ path: String, store: String) throws(LociError) -> String {
         do {
             let directory = try File.open(path, [.readOnly, .directory])
             let real = try realPath(of: directory)
