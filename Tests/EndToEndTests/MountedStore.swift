@@ -47,7 +47,9 @@ final class MountedStore: Sendable {
     deinit {
         _ = try? shell(
             """
-            mountpoint -q "$M" && { loci umount "$M" || fusermount3 -uz "$M" || umount -l "$M"; }
+            # A dead mount is none to mountpoint.
+            grep -qF " $M fuse" /proc/mounts &&
+                { loci umount "$M" || fusermount3 -uz "$M" || umount -l "$M"; }
             """
         )
     }
