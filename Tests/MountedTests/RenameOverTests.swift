@@ -142,6 +142,32 @@ struct RenameOverTests {
         }
     }
 
+    @Test(
+        "a file that is saved by one path and at once written by another has what was written last"
+    )
+    func savedAndWritten() async throws {
+        let mounted = try MountedTenant()
+        try await mounted.add("user=bob/topic=t/a.md", "old 0")
+        _ = try mounted.addLayout("topic={topic}/user={user}")
+        let (here, there) = ("user=bob/topic=t", "topic=t/user=bob")
+        for round in 1...200 {
+            // The kernel knows the other path, and what it leads to.
+            let known = try mounted.eventually {
+                try mounted.read("\(there)/a.md") == "old \(round - 1)"
+            }
+            try #require(known != nil, "round \(round)")
+            try mounted.write("\(here)/a.tmp", "new")
+            try mounted.rename("\(here)/a.tmp", "\(here)/a.md")
+            try mounted.write("\(there)/a.md", "old \(round)", flags: O_TRUNC)
+        }
+        let file = unsafe open(mounted.full("\(here)/a.md"), O_RDWR)
+        defer { close(file) }
+        try mounted.write("\(here)/a.tmp", "new")
+        try mounted.rename("\(here)/a.tmp", "\(here)/a.md")
+        #expect(ftruncate(file, 3) == 0, "who has the old file open may go on with it")
+        #expect(try mounted.read("\(here)/a.md") == "new")
+    }
+
     @Test("a name with a suffix that moves is the memory's name")
     func suffix() async throws {
         let mounted = try MountedTenant("user={user}/topic={topic}")

@@ -39,8 +39,6 @@ class Files:
         self.mount = mount
         # Until a new file is born, only the path that made it leads to it.
         self.made_by = {}
-        # For a moment after a save, another path may lead to what was there before.
-        self.saved_by = {}
 
     def create(self, stem, place, data):
         self.made_by[stem], descriptor = somehow(lambda scheme: self._make(scheme, stem, place))
@@ -50,18 +48,14 @@ class Files:
         def truncated(scheme):
             file = f"{self.mount}/{path(scheme, stem, place)}"
             return os.open(file, os.O_WRONLY | os.O_TRUNC)
-        saved_by, time_saved = self.saved_by.get(stem, (None, 0))
-        if time.monotonic() > time_saved + 0.2:
-            saved_by = None
-        self._fill(somehow(truncated, self.made_by.get(stem) or saved_by)[1], data)
+        self._fill(somehow(truncated, self.made_by.get(stem))[1], data)
 
     def save(self, stem, place, data, version):
         new = temporary(place, version)
         scheme, descriptor = somehow(
             lambda scheme: self._make(scheme, stem, new), self.made_by.get(stem))
         self._fill(descriptor, data)
-        scheme, _ = somehow(lambda scheme: self._rename(scheme, stem, new, place), scheme)
-        self.saved_by[stem] = (scheme, time.monotonic())
+        somehow(lambda scheme: self._rename(scheme, stem, new, place), scheme)
 
     def move(self, stem, old, new):
         somehow(lambda scheme: self._rename(scheme, stem, old, new), self.made_by.get(stem))
