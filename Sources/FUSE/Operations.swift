@@ -50,14 +50,18 @@ extension Dispatcher {
         unsafe table.getattr = { request, node, _ in
             unsafe Dispatcher.of(request).fileSystem.getattr(owned(request), node: NodeID(node))
         }
-        unsafe table.setattr = { request, node, attributes, valid, _ in
+        unsafe table.setattr = { request, node, attributes, valid, file in
             guard let attributes = unsafe attributes else {
                 return unsafe owned(request).fail(EINVAL)
             }
             unsafe Dispatcher.of(request).fileSystem.setattr(
                 owned(request),
                 node: NodeID(node),
-                changes: SetAttributes(attributes.pointee, valid: valid)
+                changes: SetAttributes(
+                    attributes.pointee,
+                    valid: valid,
+                    isByOpenFile: file != nil
+                )
             )
         }
         unsafe table.readlink = { request, node in

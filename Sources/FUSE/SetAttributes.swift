@@ -20,12 +20,15 @@ package struct SetAttributes: Hashable, Sendable {
     package var accessed: Time?
     package var modified: Time?
     package var changed: Time?
+    /// Whether it comes from who has the file open (`ftruncate`), not from a path.
+    package var isByOpenFile = false
 
     package init() {}
 }
 
 extension SetAttributes {
-    init(_ attributes: stat, valid: Int32) {
+    init(_ attributes: stat, valid: Int32, isByOpenFile: Bool) {
+        self.isByOpenFile = isByOpenFile
         func has(_ bit: Int32) -> Bool { valid & bit != 0 }
         func time(_ set: Int32, _ now: Int32, _ value: timespec) -> Time? {
             if has(now) { return .now }

@@ -118,6 +118,56 @@ struct RenameOverTests {
         try body()
     }
 
+    @Test("a file that is saved by one path and at once moved by another is not what it was before")
+    func savedAndMoved() async throws {
+        let mounted = try MountedTenant()
+        for topic in ["t0", "t1"] { try await mounted.add("user=bob/topic=\(topic)/b.md", "b") }
+        try await mounted.add("user=bob/topic=t1/a.md", "0")
+        _ = try mounted.addLayout("topic={topic}/user={user}")
+        for round in 1...200 {
+            let (from, to) = round.isMultiple(of: 2) ? ("t0", "t1") : ("t1", "t0")
+            let (here, there) = ("topic=\(from)/user=bob", "topic=\(to)/user=bob")
+            // The kernel knows the other path, and what it leads to.
+            let known = try mounted.eventually {
+                try mounted.read("\(here)/a.md") == "\(round - 1)"
+            }
+            #expect(known != nil)
+            try mounted.write("user=bob/topic=\(from)/a.tmp", "\(round)")
+            try mounted.rename("user=bob/topic=\(from)/a.tmp", "user=bob/topic=\(from)/a.md")
+            try mounted.rename("\(here)/a.md", "\(there)/a.md")
+            let moved = try mounted.eventually {
+                try mounted.read("\(there)/a.md") == "\(round)"
+            }
+            try #require(moved != nil, "round \(round)")
+        }
+    }
+
+    @Test(
+        "a file that is saved by one path and at once written by another has what was written last"
+    )
+    func savedAndWritten() async throws {
+        let mounted = try MountedTenant()
+        try await mounted.add("user=bob/topic=t/a.md", "old 0")
+        _ = try mounted.addLayout("topic={topic}/user={user}")
+        let (here, there) = ("user=bob/topic=t", "topic=t/user=bob")
+        for round in 1...200 {
+            // The kernel knows the other path, and what it leads to.
+            let known = try mounted.eventually {
+                try mounted.read("\(there)/a.md") == "old \(round - 1)"
+            }
+            try #require(known != nil, "round \(round)")
+            try mounted.write("\(here)/a.tmp", "new")
+            try mounted.rename("\(here)/a.tmp", "\(here)/a.md")
+            try mounted.write("\(there)/a.md", "old \(round)", flags: O_TRUNC)
+        }
+        let file = unsafe open(mounted.full("\(here)/a.md"), O_RDWR)
+        defer { close(file) }
+        try mounted.write("\(here)/a.tmp", "new")
+        try mounted.rename("\(here)/a.tmp", "\(here)/a.md")
+        #expect(ftruncate(file, 3) == 0, "who has the old file open may go on with it")
+        #expect(try mounted.read("\(here)/a.md") == "new")
+    }
+
     @Test("a name with a suffix that moves is the memory's name")
     func suffix() async throws {
         let mounted = try MountedTenant("user={user}/topic={topic}")

@@ -75,6 +75,9 @@ struct NameDropper {
         default:
             if !own { invalidator.dropAttributes(memory.node) }
         }
+        // The kernel gives the new name what it had under the old one; where another layout's path
+        // was saved over a moment ago, and this one not yet dropped, that is what was there before.
+        let known = row.operation == .rename ? [] : known
         for entry in try reader.entries(of: memory.node, layouts: table.resolvable)
         where entry.since == row.number || changesNames(row.operation) {
             try drop(entry, isEnded: false, known, table, reader)

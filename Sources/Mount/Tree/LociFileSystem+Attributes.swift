@@ -83,6 +83,9 @@ extension LociFileSystem {
                 guard let number = try number(place, thread.current()) else {
                     throw Self.goneNode
                 }
+                if try isStale(changes, number, thread) {
+                    return request.fail(Errno.stale.rawValue)
+                }
                 try apply(changes, to: number, caller(of: request), thread)
             }
             let shown = try appearance(at: place, thread)
@@ -97,6 +100,19 @@ extension LociFileSystem {
         subject: ".loci",
         message: "Loci makes this file; it cannot be changed"
     )
+
+    /// Whether somebody cuts by a path what is no longer there: a save replaced it, and the kernel
+    /// was not yet told so.
+    ///
+    /// Told that it is stale, the kernel looks the path up again, and its caller notices nothing.
+    private func isStale(
+        _ changes: SetAttributes,
+        _ number: NodeNumber,
+        _ thread: ThreadReader
+    ) throws -> Bool {
+        guard changes.size != nil, !changes.isByOpenFile else { return false }
+        return try thread.current().node(number)?.pinned != nil
+    }
 
     private func apply(
         _ changes: SetAttributes,
