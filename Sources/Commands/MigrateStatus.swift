@@ -147,7 +147,13 @@ enum StatusText {
         }
         if status.isPaused { line += "   paused: \(status.pauseReason ?? "no reason given")" }
         let waits = status.waits.map { "waits: \($0.message)" }
-        return [line] + counts(status) + waits + ["next: \(next(status))"]
+        return [line] + layouts(status) + counts(status) + waits + ["next: \(next(status))"]
+    }
+
+    /// Which layouts "old" and "new" are.
+    private static func layouts(_ status: MigrationStatus) -> [String] {
+        guard let run = status.run else { return [] }
+        return ["old: \(run.from)  \(run.fromScheme)   new: \(run.to)  \(run.toScheme)"]
     }
 
     /// How fast blobs may move, until when, and how fast then.
@@ -210,15 +216,17 @@ enum StatusText {
 
     private static func next(_ status: MigrationStatus) -> String {
         let control = status.isPaused ? "resume" : "pause"
+        let resume = status.isPaused && status.misplaced > 0 ? "resume, " : ""
         return switch status.state {
         case .none, .aborted, .retired: "plan SCHEME, start SCHEME"
         case .planned: "start"
         case .preparing where status.errors > 0 && status.preparer == nil:
             "errors, retry, abort"
+        case .preparing where status.preparer == nil: "the same start again, abort"
         case .preparing: "\(control), abort; it goes live by itself"
         case .moving: "cutover (need not wait for the blobs), \(control), throttle, abort"
         case .ready: "cutover, abort"
-        case .complete: "retire, revert"
+        case .complete: "\(resume)retire, revert"
         }
     }
 }

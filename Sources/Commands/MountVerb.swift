@@ -52,7 +52,22 @@ struct MountVerb: AsyncParsableCommand {
     }
 
     static func requireFUSE() throws(LociError) {
-        guard (try? File.status(of: "/dev/fuse")) == nil else { return }
+        do throws(Errno) {
+            _ = try File.open("/dev/fuse", .readWrite)
+            return
+        } catch .accessDenied, .notPermitted {
+            throw LociError(
+                .notPermitted,
+                subject: "/dev/fuse",
+                message: "/dev/fuse cannot be opened by user \(EffectiveUser.id).",
+                remedy: "Most systems let everybody open it: chmod 666 /dev/fuse. In a container "
+                    + "add --device /dev/fuse --cap-add SYS_ADMIN."
+            )
+        } catch .noSuchFile {
+        } catch {
+            // A device that is there and answers otherwise: mounting says what is wrong.
+            return
+        }
         throw LociError(
             .fuseUnavailable,
             subject: "/dev/fuse",

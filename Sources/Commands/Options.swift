@@ -81,9 +81,14 @@ struct TenantsOptions: ParsableArguments {
     @Flag(name: .long, help: "All tenants of the store.")
     var allTenants = false
 
+    func validate() throws {
+        guard allTenants, !tenant.isEmpty else { return }
+        throw ValidationError("Give --tenant or --all-tenants, not both.")
+    }
+
     /// Whether more than one tenant may be meant.
     var maySayMany: Bool {
-        allTenants || tenant.count > 1 || tenant.contains { $0.contains("*") || $0.contains("?") }
+        allTenants || tenant.count > 1 || tenant.contains(where: Glob.isPattern)
     }
 }
 

@@ -54,6 +54,14 @@ struct StoreFinder {
         var chosen: [TenantID] = []
         for pattern in patterns {
             let fitting = all.filter { Glob.matches(pattern, $0.rawValue) }
+            guard !fitting.isEmpty || !Glob.isPattern(pattern) else {
+                throw LociError(
+                    .unknownTenant,
+                    subject: pattern,
+                    message: "No tenant of the store \(found.store.path) fits '\(pattern)'.",
+                    remedy: "See which there are with:  loci tenant list"
+                )
+            }
             guard !fitting.isEmpty else {
                 // An id without wildcards is an unknown tenant, which names its near miss.
                 chosen.append(try found.store.tenant(try TenantID(pattern)).id)
@@ -250,6 +258,9 @@ struct StoreFinder {
 
 /// Patterns with `*` and `?`, as `--tenant` and `--include` take them.
 enum Glob {
+    /// Whether a text has anything that stands for other text.
+    static func isPattern(_ text: String) -> Bool { text.contains("*") || text.contains("?") }
+
     static func matches(_ pattern: String, _ text: String) -> Bool {
         matches(Array(pattern.utf8), Array(text.utf8))
     }

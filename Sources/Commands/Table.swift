@@ -46,6 +46,11 @@ enum Grouped {
         return (number < 0 ? "-" : "") + String(digits)
     }
 
+    /// `1 finding`, `2,000 findings`.
+    static func counted(_ number: some BinaryInteger, _ noun: String) -> String {
+        "\(text(number)) \(noun)\(number == 1 ? "" : "s")"
+    }
+
     /// A share in percent with one decimal: `49.9%`.
     static func percent(_ part: Int64, of whole: Int64) -> String {
         guard whole > 0 else { return "100.0%" }

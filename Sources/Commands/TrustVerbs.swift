@@ -48,7 +48,7 @@ struct CheckVerb: AsyncParsableCommand {
             for finding in findings { try output.line("\(id): \(finding)") }
             try output.line(
                 findings.isEmpty
-                    ? "\(id): clean" : "\(id): \(Grouped.text(findings.count)) findings"
+                    ? "\(id): clean" : "\(id): \(Grouped.counted(findings.count, "finding"))"
             )
         }
         try output.flush()

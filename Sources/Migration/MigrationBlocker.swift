@@ -40,7 +40,7 @@ extension MigrationBlocker {
         if pid != nil || user != nil { who += ")" }
         let last = at.map { ", last \($0)" } ?? ""
         return switch kind {
-        case .use: "\(who) used '\(path)' \(count ?? 0) times\(last)"
+        case .use: "\(who) used '\(path)' \(count ?? 0) time\(count == 1 ? "" : "s")\(last)"
         case .workingDirectory: "\(who) works in \(path)"
         case .openDirectory: "\(who) has \(path) open"
         case .mount: "the mount at \(path), process \(pid ?? 0), is pinned to it"
