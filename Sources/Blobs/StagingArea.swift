@@ -59,6 +59,9 @@ package struct StagingArea: Sendable {
         }
     }
 
+    /// The lock of who recovers abandoned sessions: one process at a time, and others wait.
+    package func recoveryLock() throws(Errno) -> FileLock { try FileLock(path: "\(path)/recovery") }
+
     /// Whether a session's process is gone, as far as one look tells.
     package func hasAbandonedSession() throws(Errno) -> Bool {
         try hasSession { (lock) throws(Errno) in try !lock.isHeldElsewhere() }
@@ -94,6 +97,6 @@ package struct StagingArea: Sendable {
 
     private static func check(_ name: String) throws(Errno) {
         let bad = name.isEmpty || name.utf8.contains(UInt8(ascii: "/"))
-        if bad || name == "." || name == ".." || name == "lock" { throw .invalidArgument }
+        if bad || [".", "..", "lock", "recovery"].contains(name) { throw .invalidArgument }
     }
 }

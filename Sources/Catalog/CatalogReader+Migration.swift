@@ -213,16 +213,21 @@ extension CatalogReader {
     /// Complexity: reads every memory.
     package func memoriesWithoutName(
         in layout: Layout,
+        after row: Int64,
         limit: Int
     ) throws(SQLError) -> [MemoryRow] {
         try statement(
             """
             SELECT id, ulid, name, node, created, updated, revision, trashed, since
-            FROM memory m WHERE trashed IS NULL AND NOT EXISTS
-                (SELECT 1 FROM entry e WHERE e.node = m.node AND e.layouts & ? != 0)
-            LIMIT ?
+            FROM memory m WHERE id > ?2 AND trashed IS NULL AND NOT EXISTS
+                (SELECT 1 FROM entry e WHERE e.node = m.node AND e.layouts & ?1 != 0)
+            ORDER BY id LIMIT ?3
             """
-        ).all(.integer(layout.bit.rawValue), .integer(Int64(limit))) { row throws(SQLError) in
+        ).all(
+            .integer(layout.bit.rawValue),
+            .integer(row),
+            .integer(Int64(limit))
+        ) { row throws(SQLError) in
             MemoryRow(row)
         }
     }

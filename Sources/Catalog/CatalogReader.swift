@@ -1,4 +1,4 @@
-import Model
+package import Model
 package import SQL
 
 /// One thread's way to read a catalog: a connection, its statements, and what it last knew of the
@@ -109,8 +109,8 @@ package enum Setting {
     package static let pauseReason = "pause_reason"
     package static let retentionSeconds = "retention_seconds"
     package static let rootNode = "root_node"
-    /// The move of a directory that is being done in batches.
-    package static let directoryMove = "directory_move"
+    /// Where a directory goes that is being moved in batches.
+    package static func directoryMove(of node: NodeNumber) -> String { "directory_move:\(node)" }
     /// The directory that `.loci/foreign` shows: what tools left in directories of ended layouts.
     package static let foreignRoot = "foreign_root"
 }

@@ -69,7 +69,11 @@ struct MoveVerb: AsyncParsableCommand {
         }
         Mounts.askToCommit(tenant)
         var new = target.path
-        if let last = old.last, (try? tenant.entries(of: new)) != nil { new = new.appending(last) }
+        if let last = old.last, (try? tenant.entries(of: new)) != nil,
+            try !tenant.isMoving(from: old, to: new)
+        {
+            new = new.appending(last)
+        }
         if let memory = try? tenant.memory(at: old) {
             let moved = try await tenant.move(memory.id, to: new, origin: who.origin)
             return try speech.print(result: moved, nul: paths.nul)

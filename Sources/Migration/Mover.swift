@@ -260,7 +260,7 @@ final class Mover {
         }
     }
 
-    /// ③ Rows name the new keys, where they still name the old ones.
+    /// ③ Rows name the new keys, where they still name the old ones and ① still stands.
     private func commit(_ batch: MoveBatch, linked: Set<Move.ID>) throws(LociError) {
         try tuning.before(.commit)
         let notBefore = tenant.clock() + tuning.graceTime
@@ -270,6 +270,11 @@ final class Mover {
             let isStale = try transaction.reader.lastChange() != asOf
             var counts = MoveCounts()
             for move in chunk where move.isInPlace || linked.contains(move.id) {
+                // Without its row the key was given up meanwhile: the blob is moved again.
+                guard
+                    try move.isInPlace
+                        || transaction.reader.use(ofBlobKey: move.new.text).reason == .moving
+                else { continue }
                 let fits = try !isStale || self.fits(move, batch, transaction.reader)
                 let moved = try transaction.moveBlob(
                     memory: move.memory,

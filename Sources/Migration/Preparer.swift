@@ -140,15 +140,16 @@ struct Preparer: Sendable {
     /// seen.
     private func placeStragglers(_ sizer: inout BatchSizer) async throws(LociError) {
         let (layout, size) = (layout, sizer.size)
+        var last: Int64 = 0
         while true {
+            // Those that cannot be placed are recorded, and passed by here.
+            let from = last
             let page = try await readPage(asking: .nobody) { reader throws(SQLError) in
-                try reader.memoriesWithoutName(in: layout, limit: size)
+                try reader.memoriesWithoutName(in: layout, after: from, limit: size)
             }
-            guard !page.memories.isEmpty else { return }
-            let before = try failures()
+            guard let row = page.memories.last?.row else { return }
+            last = row
             _ = try await commit(page, cursor: nil, counting: 0)
-            // Those that cannot be placed are recorded; they would come again for ever.
-            if try failures() > before { return }
         }
     }
 

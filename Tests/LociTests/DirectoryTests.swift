@@ -2,6 +2,7 @@ import Catalog
 import Linux
 import Model
 import SQL
+import TestSupport
 import Testing
 
 @testable import Loci
@@ -154,6 +155,53 @@ struct DirectoryTests {
                     origin: origin
                 )
             } == .invalidArgument
+        )
+        #expect(try await tenant.check() == [])
+    }
+
+    @Test("a move in batches that was interrupted is known by its directory, not by its path")
+    func interruptedMove() async throws {
+        let faults = Faults()
+        let made = try TemporaryStore(scheme: Scheme("user={user}")) { environment in
+            environment.wrapSQL = { faults.around($0) }
+        }
+        let tenant = try made.tenant()
+        for user in ["a", "b"] {
+            for name in ["1", "2", "3"] {
+                _ = try await tenant.append(
+                    [1],
+                    at: NamePath("user=\(user)/\(name)"),
+                    origin: origin
+                )
+            }
+        }
+        let (a, b) = (try NamePath("user=a"), try NamePath("user=b"))
+        let (c, d) = (try NamePath("user=c"), try NamePath("user=d"))
+        for (old, new) in [(a, c), (b, d)] {
+            faults.mend()
+            var steps = 0
+            faults.arm(Faults.Failing.all[0], at: .max)
+            // After the record and one memory.
+            while steps < 40, faults.steps.count(where: { $0 == "commit" }) < 2 {
+                faults.arm(Faults.Failing.all[0], at: steps)
+                _ = try? await tenant.moveDirectory(from: old, to: new, atOnce: 1, origin: origin)
+                steps += 1
+            }
+            faults.mend()
+        }
+        #expect(try tenant.isMoving(from: a, to: c) && tenant.isMoving(from: b, to: d))
+        #expect(try !tenant.isMoving(from: a, to: d))
+        for (old, new) in [(a, c), (b, d)] {
+            _ = try await tenant.moveDirectory(from: old, to: new, origin: origin)
+            #expect(try !tenant.isMoving(from: old, to: new))
+            #expect(try tenant.entries(of: new).map(\.name.description) == ["1", "2", "3"])
+        }
+        // Another directory of that name is another directory.
+        _ = try await tenant.append([1], at: NamePath("user=a/4"), origin: origin)
+        #expect(
+            await failure {
+                _ = try await tenant.moveDirectory(from: a, to: c, origin: origin)
+            } == .notEmpty
         )
         #expect(try await tenant.check() == [])
     }

@@ -20,6 +20,7 @@ final class Housekeeping: Sendable {
     private let invalidator: Invalidator
     private let log: MountLog
     private let wake: WakeEvent
+    private let ending: WakeEvent
     private let asked = Mutex<[RequestRow]>([])
     private let stopping = Atomic<Bool>(false)
     private let thread = Mutex<Thread?>(nil)
@@ -36,17 +37,22 @@ final class Housekeeping: Sendable {
         self.invalidator = invalidator
         self.log = log
         wake = try WakeEvent()
+        ending = try WakeEvent()
     }
 
     func start() throws(Errno) {
         removeNamelessForeign()
         let started = try Thread.spawn(name: "loci-house") { self.run() }
         thread.withLock { $0 = started }
+        // Not waited for in the end: it may have much to sync, and whoever is ended in the middle of
+        // it leaves that to the next one.
+        _ = try Thread.spawn(name: "loci-takeover") { self.watchForKilled() }
     }
 
     func stop() {
         stopping.store(true, ordering: .releasing)
         wake.signal()
+        ending.signal()
         thread.withLock { $0 }?.join()
         flushUses()
     }
@@ -73,16 +79,19 @@ final class Housekeeping: Sendable {
     }
 
     private func run() {
-        var nextTakeover: Int64 = 0
         while !stopping.load(ordering: .acquiring) {
             _ = try? wake.wait(timeout: .seconds(1))
             answer()
             flushUses()
             checkpointIfLarge()
-            let now = SystemClock.monotonic()
-            guard now >= nextTakeover else { continue }
-            let pause = takeOver() ? Self.takeover.every : Self.takeover.afterFailure
-            nextTakeover = now + pause.wholeNanoseconds
+        }
+    }
+
+    /// Looks for what killed mounts left, on a thread of its own: commands wait for the other one.
+    private func watchForKilled() {
+        var pause = Duration.zero
+        while (try? Poll.isReadable(ending.descriptor, timeout: pause)) == false {
+            pause = takeOver() ? Self.takeover.every : Self.takeover.afterFailure
         }
     }
 
@@ -90,11 +99,13 @@ final class Housekeeping: Sendable {
     ///
     /// Returns false where something stays in staging.
     private func takeOver() -> Bool {
-        do {
+        do throws(LociError) {
             guard let report = try StagingRecovery.runBeside(staging.tenant) else { return true }
             log.write("another mount's staging recovered: \(report.summary)")
             for problem in report.problems { log.write("not recovered: \(problem)") }
             return report.problems.isEmpty
+        } catch  where error.code == .busy {
+            return true
         } catch {
             log.write("another mount's staging not recovered: \(error)")
             return false

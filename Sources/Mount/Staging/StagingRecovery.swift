@@ -39,13 +39,44 @@ package enum StagingRecovery {
     /// the rest goes to the trash, because nobody knows whether it is whole.
     ///
     /// A session that cannot be recovered stays for another time, and is no reason to leave others.
+    ///
+    /// `patience`: how long to wait for another process that recovers, and for a killed one that is
+    /// not yet gone.
+    /// Throws `busy` where that was not enough.
     package static func run(
         _ tenant: Tenant,
-        options: StagingOptions = StagingOptions()
+        options: StagingOptions = StagingOptions(),
+        patience: Duration = .seconds(60)
+    ) throws(LociError) -> RecoveryReport {
+        let turn = try staged(tenant.directory + "/staging") { () throws(Errno) in
+            try tenant.staging.recoveryLock()
+        }
+        // Who recovers at this moment does it for this one, too.
+        let isMine = try staged("recovery") { () throws(Errno) in
+            try turn.lock(timeout: patience)
+        }
+        guard isMine else {
+            throw LociError(
+                .busy,
+                subject: tenant.directory + "/staging",
+                message: "Another process still brings back what a killed mount left.",
+                remedy: "It shows when that is done; wait, or look at: loci status"
+            )
+        }
+        // Closing its file gives the lock back.
+        return try withExtendedLifetime(turn) { () throws(LociError) in
+            try recoverAll(tenant, options, patience: patience)
+        }
+    }
+
+    private static func recoverAll(
+        _ tenant: Tenant,
+        _ options: StagingOptions,
+        patience: Duration
     ) throws(LociError) -> RecoveryReport {
         var report = RecoveryReport()
         let sessions = try staged(tenant.directory + "/staging") { () throws(Errno) in
-            try tenant.staging.takeAbandonedSessions()
+            try tenant.staging.takeAbandonedSessions(patience: min(patience, .seconds(10)))
         }
         for session in sessions {
             report.sessions += 1
@@ -66,7 +97,7 @@ package enum StagingRecovery {
         let isNeeded = try staged(tenant.directory + "/staging") { () throws(Errno) in
             try tenant.staging.hasAbandonedSession()
         }
-        return isNeeded ? try run(tenant.store.tenant(tenant.id)) : nil
+        return isNeeded ? try run(tenant.store.tenant(tenant.id), patience: .zero) : nil
     }
 
     private static func recover(
@@ -103,10 +134,11 @@ extension Staging {
             try space.journal.read().records
         }
         var doubtful = 0
+        let reader = try tenant.catalog.makeReader()
         let entries = StagingReplay(records).entries
         for (node, entry) in entries.sorted(by: { $0.key < $1.key }) {
             let isDoubtful = !isTrusted && !entry.isSynced
-            if try load(node, entry, isDoubtful: isDoubtful), isDoubtful { doubtful += 1 }
+            if try load(node, entry, isDoubtful: isDoubtful, reader), isDoubtful { doubtful += 1 }
         }
         return doubtful
     }
@@ -114,11 +146,16 @@ extension Staging {
     private func load(
         _ node: NodeNumber,
         _ entry: StagingReplay.Entry,
-        isDoubtful: Bool
+        isDoubtful: Bool,
+        _ reader: CatalogReader
     ) throws(LociError) -> Bool {
         // Without bytes it may be a file that nobody wrote to, but never what a row has already.
-        if entry.file == nil, try tenant.catalog.read({ try $0.node(node) }) != nil {
-            return false
+        if entry.file == nil {
+            do {
+                if try reader.node(node) != nil { return false }
+            } catch {
+                throw LociError(catalogError: error, subject: tenant.catalog.path)
+            }
         }
         let standing: StagedNode.Standing
         if let replaces = entry.replaces {
