@@ -68,6 +68,7 @@ extension MigrateVerb {
 
         func run() async throws {
             let mapper = try mapping.mapper(speech)
+            MapperOptions.endWithSignals(mapper, speech)
             guard paths.isEmpty else { return try await retryChosen(mapper) }
             let outcome = try await MigrateVerb.each(place) { tenant, several in
                 Mounts.askToCommit(tenant)

@@ -142,6 +142,7 @@ extension MigrateVerb {
             options.verify = verify == nil ? .links : .full
             options.takeSnapshotFirst = !noSnapshot
             let mapper = try mapping.mapper(speech)
+            if !check { MapperOptions.endWithSignals(mapper, speech) }
             let outcome = try await MigrateVerb.each(place) { [options] tenant, several in
                 Mounts.askToCommit(tenant)
                 if check {

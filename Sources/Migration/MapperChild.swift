@@ -289,6 +289,9 @@ final class MapperGroup: Sendable {
     /// Forgets one before it is waited for: then its number may be another's.
     func remove(_ child: Child) { _ = state.withLock { $0.children.remove(child) } }
 
+    /// Whether this process is about to end.
+    var isKilled: Bool { state.withLock { $0.isKilled } }
+
     /// Kills them, what they started, and those that are still to come.
     func kill() {
         state.withLock { state in

@@ -110,6 +110,8 @@ extension MapperEngine {
     ///
     /// `complaint`: what it did, to follow "the mapper"; nil where it ended by itself.
     mutating func fail(_ index: Int, _ complaint: String?) {
+        // It was killed for this process is about to end of a signal: nobody is to hear of that.
+        guard !group.isKilled else { return SystemClock.sleep(.seconds(1)) }
         guard let child = children[index] else { return }
         let closing = closings.removeValue(forKey: index)
         children[index] = nil

@@ -51,6 +51,12 @@ struct MapperCommandTests {
             ("--mapper 'python3 mapper.py' --mapper-timeout soon", "'soon' is not a "),
             ("--mapper 'python3 mapper.py' --mapper-timeout 0s", "'0s' is not a time that"),
             ("--mapper-jobs 2", "go with --mapper."),
+            ("--mapper 'python3 nowhere.py'", "The mapper's script 'nowhere.py' is not there."),
+            ("--mapper 'python3 -u x/no.py 7'", "The mapper's script 'x/no.py' is not there."),
+            ("--mapper 'sh nowhere'", "The mapper's script 'nowhere' is not there."),
+            ("--mapper node", "The mapper 'node' is given no script."),
+            ("--mapper /tmp", "The mapper's program '/tmp' is a directory."),
+            ("--mapper mapper.py", "was not found in PATH. Name the one that lies here with its "),
         ]
     )
     func refuses(_ options: String, _ words: String) throws {
@@ -69,9 +75,26 @@ struct MapperCommandTests {
         )
         #expect(outcome.status == 9)
         #expect(
-            outcome.errors.contains("The mapper './tool' cannot be started: Exec format error.")
+            outcome.errors.contains("The mapper './tool' cannot be started: it is no program")
         )
         #expect(try sandbox.must("loci migrate status --json").json.first?["state"] == "none")
+    }
+
+    @Test(
+        "its identity has the hash of each word that is a file, also within sh -c",
+        arguments: [
+            ("python3 mapper.py", 2), ("python3 -u mapper.py words.txt", 3),
+            ("sh -c \"cat words.txt | python3 mapper.py\"", 3), ("python3 -c 'import mapper'", 1),
+        ]
+    )
+    func identity(_ command: String, _ files: Int) throws {
+        let sandbox = try Self.filled(1)
+        try sandbox.must("echo words >words.txt")
+        // It answers nothing of use: only its identity is looked at.
+        _ = try sandbox.run("\(Self.start) --mapper '\(command.replacing("'", with: "\""))'")
+        let mapper = try sandbox.must("loci migrate history --json").json.first?["mapper"]
+        let hashes = mapper?.stringValue?.split(separator: "sha256:").last?.split(separator: "+")
+        #expect(hashes?.count == files, "\(command)")
     }
 
     @Test("quotes make words, as in a shell, and jq is a mapper")
