@@ -124,7 +124,12 @@ extension MigrateVerb {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "abort",
-                abstract: "Give the new layout up; its paths end."
+                abstract: "Give the new layout up; its paths end.",
+                discussion: """
+                    Old paths and contents are as before. Fields that a mapper found stay with \
+                    their memories, as attributes: loci audit tells which, and loci set KEY= takes \
+                    one away.
+                    """
             )
         }
 

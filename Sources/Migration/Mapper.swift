@@ -51,6 +51,8 @@ public struct MapperStopped: Error, Hashable, Sendable {
 
 /// What a mapper is told of a memory.
 public struct MapperInput: Sendable {
+    /// The tenant whose memory it is.
+    public let tenant: TenantID
     /// The memory's id.
     public let id: MemoryID
     /// Its name.
@@ -71,8 +73,10 @@ public struct MapperInput: Sendable {
 
     init(
         _ question: MapperQuestion,
+        of tenant: TenantID,
         read: @escaping @Sendable () async throws(LociError) -> [UInt8]
     ) {
+        self.tenant = tenant
         id = question.memory.id
         name = question.memory.name
         path = question.path

@@ -41,6 +41,8 @@ struct MapperEngine {
     var children: [MapperChild?]
     var closings: [Int: Closing] = [:]
     var bodies = MapperBodies()
+    /// Nothing more is asked for now.
+    var isHeld = false
     /// Why nothing is asked any more.
     var stopped: MapperStopped?
     /// What is known of processes that could not be started.
@@ -104,6 +106,8 @@ struct MapperEngine {
             if let child = queue.bodyArrived(id, now: SystemClock.monotonic()) {
                 children[child]?.send(line)
             }
+        case .hold(let isHeld):
+            self.isHeld = isHeld
         case .stop:
             return false
         }
@@ -112,7 +116,7 @@ struct MapperEngine {
 
     /// Hands out what waits, evenly, and starts the processes that do not run.
     private mutating func distribute() {
-        var isDone = false
+        var isDone = isHeld
         while !isDone {
             isDone = true
             for index in children.indices where queue.hasWork {
@@ -135,7 +139,7 @@ struct MapperEngine {
         for child in children { interests += child?.interests ?? [] }
         let now = SystemClock.monotonic()
         var deadlines = children.indices.compactMap { closings[$0]?.due ?? queue.deadline(of: $0) }
-        if queue.hasWork, let next = starts.next, next > now { deadlines.append(next) }
+        if queue.hasWork, !isHeld, let next = starts.next, next > now { deadlines.append(next) }
         if children.contains(where: { $0?.announcesEnd == false }) {
             deadlines.append(now + Self.lookTime)
         }
@@ -230,6 +234,8 @@ extension MapperEngine {
             case ask(MapperInput, CheckedContinuation<MapperOutcome, any Error>)
             case withdraw(MemoryID)
             case body(MemoryID, [UInt8])
+            /// Nothing more is to be asked, or is again.
+            case hold(Bool)
             case stop
         }
 

@@ -4,7 +4,7 @@ import Loci
 
 // What a mapper's program and Loci say to each other: one JSON object a line, UTF-8.
 //
-//   Loci    {"protocol":1,"id":"01J…","path":"user=ann/a.md","name":"a.md",
+//   Loci    {"protocol":1,"tenant":"main","id":"01J…","path":"user=ann/a.md","name":"a.md",
 //            "attributes":{"user":"ann"},"missing":["topic"],"size":120,
 //            "created":"2026-02-03T00:00:00Z","updated":"2026-02-03T00:00:00Z"}
 //   mapper  {"id":"01J…","fields":{"topic":"auth"}}
@@ -26,6 +26,7 @@ enum MapperRequest {
     static func members(_ input: MapperInput) -> [JSON.Member] {
         [
             .init("protocol", .integer(version)),
+            .init("tenant", .string(input.tenant.rawValue)),
             .init("id", .string(input.id.description)),
             .init("path", input.path.map { JSON(path: $0) } ?? .null),
             .init("name", JSON(name: input.name)),

@@ -87,7 +87,11 @@ extension Migrator {
         if isHeld { throw Self.preparing(lock) }
         if try resumable(scheme, mapper, options, .thisProcess) != nil { return }
         let made: MigrationPlan
-        if let plan { made = plan } else { made = try await planning(scheme, options.apart, nil) }
+        if let plan {
+            made = plan
+        } else {
+            made = try await planning(scheme, options.apart, mapper != nil, nil)
+        }
         if let refusal = made.refusal(options) { throw refusal }
     }
 
@@ -227,7 +231,7 @@ extension Migrator {
         _ options: MigrationOptions,
         _ origin: Origin
     ) async throws(LociError) -> PreparingRun {
-        let plan = try await planning(scheme, options.apart, nil)
+        let plan = try await planning(scheme, options.apart, mapper != nil, nil)
         if let refusal = plan.refusal(options) { throw refusal }
         if options.takeSnapshotFirst { try tenant.askMountsToCommit() }
         try tuning.before(.begin)

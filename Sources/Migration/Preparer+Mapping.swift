@@ -168,6 +168,7 @@ extension Preparer {
             }
             guard isBuilding else { throw Self.givenUp(number) }
             round.isPaused = isPaused
+            (mapper as? any HoldableMapper)?.hold(isPaused)
             guard !round.page.decisions.isEmpty else { return }
             let decided = round.page.takeDecided()
             let count = round.isCounting ? decided.memories.count : 0
@@ -180,7 +181,7 @@ extension Preparer {
 
     private func ask(_ mapper: any Mapper, _ question: MapperQuestion) async -> Event {
         let (tenant, id) = (tenant, question.memory.id)
-        let input = MapperInput(question) { () throws(LociError) in
+        let input = MapperInput(question, of: tenant.id) { () throws(LociError) in
             try await tenant.content(of: id)
         }
         let outcome: MapperOutcome

@@ -173,8 +173,10 @@ struct Preparer: Sendable {
             return (unmapped, unplaced, rows.first, path.map { NamePath($0) })
         }
         guard let first else { return }
+        // A mapper's reason may be a sentence.
+        let reason = first.reason.hasSuffix(".") ? String(first.reason.dropLast()) : first.reason
         let example =
-            "the first is '\(path?.description ?? first.name.description)': \(first.reason)."
+            "the first is '\(path?.description ?? first.name.description)': \(reason)."
         if unmapped > 0 {
             throw LociError(
                 .mapperFailed,

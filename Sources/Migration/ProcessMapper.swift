@@ -5,8 +5,9 @@ import Synchronization
 /// A mapper that is a program: it reads one JSON object a line and answers one a line.
 ///
 /// ```
-/// → {"protocol":1,"id":"01J…","path":"user=ann/a.md","name":"a.md","attributes":{"user":"ann"},
-///    "missing":["topic"],"size":120,"created":"2026-02-03T00:00:00Z","updated":"2026-…"}
+/// → {"protocol":1,"tenant":"main","id":"01J…","path":"user=ann/a.md","name":"a.md",
+///    "attributes":{"user":"ann"},"missing":["topic"],"size":120,
+///    "created":"2026-02-03T00:00:00Z","updated":"2026-02-03T00:00:00Z"}
 /// ← {"id":"01J…","fields":{"topic":"auth"}}       or "skip": reason, or "error": reason
 /// ← {"id":"01J…","want":"body"}                    the same line comes again, with "body"
 /// ```
@@ -137,4 +138,14 @@ public final class ProcessMapper: Mapper {
     }
 
     static let notBegun = MapperStopped(reason: "The mapper is not running.")
+}
+
+/// A mapper that has questions of its own in store, and can keep them back.
+protocol HoldableMapper: Mapper {
+    /// Whether nothing more is to be asked for now; what is asked is still answered.
+    func hold(_ isHeld: Bool)
+}
+
+extension ProcessMapper: HoldableMapper {
+    func hold(_ isHeld: Bool) { engine.withLock { $0?.state }?.put(.hold(isHeld)) }
 }

@@ -97,6 +97,47 @@ struct MapperCommandTests {
         #expect(hashes?.count == files, "\(command)")
     }
 
+    @Test("a plan with the mapper exits as the start would, and does not run it")
+    func plans() throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        try sandbox.must(
+            """
+            for user in ann bob; do mkdir -p source/$user; echo 1 >source/$user/1.md; done
+            loci import source --scheme-of-source '{user}' -q
+
+            """ + Self.mapper()
+        )
+        let plan = "loci migrate plan 'topic={topic}' --json"
+        let bare = try sandbox.run(plan)
+        #expect(try bare.status == 6 && bare.json.first?["collisions"]?.integerValue == 1)
+        let mapped = try sandbox.must("\(plan) --mapper 'python3 mapper.py'")
+        #expect(try mapped.json.first?["toMap"]?.integerValue == 2)
+        #expect(try sandbox.run("ls asked").status != 0)
+        #expect(try sandbox.run("\(plan) --mapper 'python3 nowhere.py'").status == 2)
+    }
+
+    @Test("a retry says what stopped the mapper, and how much was not asked about")
+    func tellsHindrance() throws {
+        let sandbox = try Self.filled(
+            60,
+            "if memory['name'] == '2.md' or os.path.exists('away'): sys.exit(5)"
+        )
+        let start = try sandbox.run("touch away; \(Self.withMapper)")
+        #expect(start.status == 9)
+        #expect(start.errors.contains("failed again and again"))
+        let retry = try sandbox.run("loci migrate retry --mapper 'python3 mapper.py' --json")
+        #expect(retry.status == 9)
+        let report = try #require(try retry.json.first)
+        #expect(report["undecided"]?.integerValue == 60 && report["tried"]?.integerValue == 0)
+        #expect(report["hindrance"]?.stringValue?.contains("failed again and again") == true)
+        #expect(try sandbox.must("loci migrate errors").output.isEmpty)
+        let rest = try sandbox.run("rm away; loci migrate retry --mapper 'python3 mapper.py'")
+        #expect(rest.status == 9)
+        let again = try sandbox.run("touch away; loci migrate retry --mapper 'python3 mapper.py'")
+        #expect(again.status == 7)
+        #expect(again.errors.contains("1 memory failed again. 1 memory could not be mapped"))
+    }
+
     @Test("quotes make words, as in a shell, and jq is a mapper")
     func words() throws {
         let sandbox = try Self.filled(3)
@@ -234,7 +275,9 @@ struct MapperCommandTests {
             #expect(run["started"]?.stringValue != nil && run["ended"]?.stringValue != nil)
             #expect(run["seconds"] != .null && run["liveSeconds"] != .null)
         }
+        let mapper = try #require(old["mapper"]?.stringValue)
         let rows = try sandbox.must("loci migrate history").lines
+        #expect(rows[1].contains("python3 mapper.py sha256:") && !rows[1].contains(mapper))
         #expect(rows.count == 2)
         #expect(rows[1].contains("\tann\taborted\t") && rows[1].contains("topics first"))
     }

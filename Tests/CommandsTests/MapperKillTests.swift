@@ -126,7 +126,9 @@ struct MapperKillTests {
             """
         )
         #expect(
-            outcome.lines == ["\(status)", "loci: interrupted; the same command goes on where it was."]
+            outcome.lines == [
+                "\(status)", "loci: interrupted; the same command goes on where it was.",
+            ]
         )
     }
 }

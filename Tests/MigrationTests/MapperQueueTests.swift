@@ -187,3 +187,25 @@ struct MapperQueueTests {
         #expect(ask(&queue, 1) == [ids[16], ids[17], ids[19]])
     }
 }
+
+@Suite("A mapper's bodies")
+struct MapperBodiesTests {
+    @Test("those on their way are bounded together, in the order in which they were wanted")
+    func bounds() {
+        var generator = SystemRandomNumberGenerator()
+        let ids = (0..<4).map {
+            MemoryID(time: Timestamp(nanoseconds: $0 * 1_000_000), using: &generator)
+        }
+        var bodies = MapperBodies()
+        for id in ids { bodies.add(id, size: 12 << 20) }
+        let first = [bodies.next(), bodies.next(), bodies.next()]
+        #expect(first == [ids[0], ids[1], nil])
+        bodies.release(ids[2])
+        #expect(bodies.next() == nil)
+        bodies.release(ids[0])
+        #expect(bodies.next() == ids[3])
+        for id in ids { bodies.release(id) }
+        bodies.add(ids[0], size: 40 << 20)
+        #expect(bodies.next() == ids[0])
+    }
+}
