@@ -68,7 +68,7 @@ struct MapperOptions: ParsableArguments {
         }
     }
 
-    /// Lets ^C, `kill` and the terminal's end take the mapper's processes along, with whatever those
+    /// Lets ^C, `kill` and the end of the terminal take the mapper's processes along, with what they
     /// started, before they end this one as ever.
     static func endWithSignals(_ mapper: ProcessMapper?, _ speech: SpeechOptions) {
         guard let mapper else { return }

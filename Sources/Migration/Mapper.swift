@@ -4,7 +4,7 @@ public import Loci
 /// Finds the fields that a new scheme needs and a memory lacks.
 ///
 /// Preparing asks it once for each memory that lacks some: one at a time in the order in which
-/// memories were added; where `width` are asked at a time, only about so. What it decides is stored:
+/// memories were added; where `width` are asked at a time, about so. What it decides is stored:
 /// a decided memory is never asked about again.
 public protocol Mapper: Sendable {
     /// Names the mapper and its version: a run that began with one is not resumed with another.

@@ -4,7 +4,7 @@ import Loci
 // How processes come and go: starts, failures, the end.
 
 extension MapperEngine {
-    /// What is known of processes that could not be started: that is nobody's fault, and no memory's.
+    /// What is known of processes that could not be started: no memory is to blame for that.
     struct Starts {
         /// How often that may be, in a row, while no process runs.
         static let tries = 6

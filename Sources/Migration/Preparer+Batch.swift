@@ -244,16 +244,15 @@ private struct PreparingBatch {
             .map { AttributeChange(key: $0.key, value: $0.value) }
         guard !new.isEmpty else { return }
         let (transaction, table, subject) = (transaction, table, memory)
-        let detail = JSON.object([
-            .init("mapper", .string(preparer.mapper?.identity ?? ""))
-        ])
+        let mapper = preparer.mapper?.identity ?? ""
+        let detail = MappedAttribute.detail(layout.number, mapper: mapper)
         memory = try transaction.savepoint {
             try transaction.change(
                 subject,
                 attributes: new,
                 primary: table.listed.number,
                 operation: .set,
-                detail: detail.text()
+                detail: detail
             )
         }
         for change in new { fields.attributes[change.key] = change.value }

@@ -138,6 +138,20 @@ struct MapperCommandTests {
         #expect(again.errors.contains("1 memory failed again. 1 memory could not be mapped"))
     }
 
+    @Test("abort leaves what the mapper found, and --forget-mapped takes it back, also later")
+    func forgets() throws {
+        let sandbox = try Self.filled(3)
+        let topics = "loci ls -R --json | grep -c '\"topic\"' || true"
+        try sandbox.must("\(Self.withMapper) -q; loci migrate abort -q")
+        #expect(try sandbox.must(topics).output == "3\n")
+        let outcome = try sandbox.must("loci migrate abort --forget-mapped")
+        #expect(outcome.output.contains("given up, and what its mapper found with it."))
+        #expect(try sandbox.must(topics).output == "0\n")
+        try sandbox.must("\(Self.withMapper) -q; loci migrate abort --forget-mapped -q")
+        #expect(try sandbox.must(topics).output == "0\n")
+        #expect(try sandbox.must("loci fsck").status == 0)
+    }
+
     @Test("quotes make words, as in a shell, and jq is a mapper")
     func words() throws {
         let sandbox = try Self.filled(3)

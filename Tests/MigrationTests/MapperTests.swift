@@ -226,6 +226,32 @@ struct MapperTests {
         try await rig.tenant.expectClean()
     }
 
+    @Test("after an abort, what the mapper gave can be taken back, but for what somebody changed")
+    func forgets() async throws {
+        let rig = try await filled()
+        let mapper = ClosureMapper(identity: "db") { _ in .fields(["topic": "db", "mood": "ok"]) }
+        #expect(await code { _ = try rig.migrator.forgetMapped() } == .wrongState)
+        try await rig.migrator.start(to: try Scheme(Self.scheme), mapper: mapper)
+        #expect(await code { _ = try rig.migrator.forgetMapped() } == .wrongState)
+        let mine = try rig.tenant.memory(at: try NamePath("user=ann/n2.md"))
+        _ = try await rig.tenant.set(
+            mine.id,
+            attributes: ["topic": "mine"],
+            origin: Scratch.origin
+        )
+        try rig.migrator.abort(origin: Scratch.origin)
+        let forgotten = try rig.migrator.forgetMapped(origin: Scratch.origin)
+        #expect(forgotten.attributes == 5 && forgotten.kept == 0)
+        let topics = try (1...4).map { number in
+            let memory = try rig.tenant.memory(at: try NamePath("user=ann/n\(number).md"))
+            #expect(memory.attributes["mood"] == nil)
+            return memory.attributes["topic"]
+        }
+        #expect(topics == [nil, "mine", nil, "own"])
+        #expect(try rig.migrator.forgetMapped(origin: Scratch.origin).attributes == 0)
+        try await rig.tenant.expectClean()
+    }
+
     @Test("memories in the trash are mapped too, and restored where they belong")
     func trash() async throws {
         let rig = try await filled()
