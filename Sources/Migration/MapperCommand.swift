@@ -185,8 +185,8 @@ struct MapperCommand: Hashable, Sendable {
     private static let shells: Set<String> = ["bash", "dash", "fish", "ksh", "sh", "zsh"]
     /// Programs that do nothing without a script, and how they are given one as an argument.
     private static let interpreters: Set<String> = [
-        "bun", "deno", "guile", "lua", "luajit", "node", "nodejs", "perl", "php", "pypy", "python",
-        "ruby", "Rscript", "tclsh",
+        "guile", "lua", "luajit", "node", "nodejs", "perl", "php", "pypy", "python", "ruby",
+        "Rscript", "tclsh",
     ]
     private static let inlineWords: Set<String> = ["--eval", "--print", "--command", "--run"]
 

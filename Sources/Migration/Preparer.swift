@@ -68,7 +68,9 @@ struct Preparer: Sendable {
                 // What the mapper failed on before may break it again: with a fresh one, and last.
                 await mapper?.end()
                 try await mapper?.begin()
-                try await retryFailures(of: failed)
+                let stop = try await retryFailures(of: failed)
+                // Why nobody tried says more than what they failed of before.
+                if let stop, try failures() > 0 { throw stop }
                 failed = []
             }
             try await placeStragglers(&sizer)

@@ -233,7 +233,10 @@ struct MapperFailureTests {
         let failures = try rig.migrator.errors().failures
         #expect(failures.count == 12 && failures.allSatisfy { $0.attempts == 3 })
         #expect(failures.allSatisfy { $0.reason.contains("exit code 3") })
-        // Also where nobody else is left to ask.
+        // Nobody else is left to ask, and all fail alone: as far as anybody can tell, it is broken.
+        let again = await rig.failure(mapper)
+        #expect(again?.message.contains("failed again and again") == true)
+        #expect(try rig.migrator.errors().failures.map(\.attempts) == failures.map(\.attempts))
         let status = try await rig.map(mapper, .with { $0.leaveUnmapped = true })
         #expect(status.state == .moving && status.skipped == 12 && status.errors == 0)
         #expect(status.run?.options.leaveUnmapped == true)
