@@ -255,6 +255,31 @@ int clinux_next_signal(int descriptor) {
     return (int)info.ssi_signo;
 }
 
+static volatile int notes = -1;
+
+static void note(int signal_number) {
+    int saved = errno;
+    unsigned char byte = (unsigned char)signal_number;
+    // A full pipe has notes enough.
+    if (write(notes, &byte, 1) < 0) errno = saved;
+    errno = saved;
+}
+
+int clinux_note_signal(int signal_number, int descriptor) {
+    struct sigaction known;
+    if (sigaction(signal_number, NULL, &known) != 0) return -1;
+    if (known.sa_handler == SIG_IGN) return 0;
+    notes = descriptor;
+    struct sigaction action = {.sa_handler = note, .sa_flags = SA_RESTART};
+    return sigaction(signal_number, &action, NULL);
+}
+
+int clinux_die_of_signal(int signal_number) {
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    if (sigaction(signal_number, &standard, NULL) != 0) return -1;
+    return kill(getpid(), signal_number);
+}
+
 int clinux_ignore_signal(int signal_number) {
     return signal(signal_number, SIG_IGN) == SIG_ERR ? -1 : 0;
 }
@@ -409,6 +434,8 @@ int clinux_has_ended(pid_t pid) {
     if (waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return -1;
     return info.si_pid == pid;
 }
+
+int clinux_open_process(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int clinux_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);

@@ -136,6 +136,15 @@ extension CatalogTransaction {
         try run("UPDATE migration SET mapper = ? WHERE id = ?", .text(mapper), .integer(migration))
     }
 
+    /// Gives a run other options.
+    package func setOptions(_ options: String, of migration: Int64) throws(SQLError) {
+        try run(
+            "UPDATE migration SET options = ? WHERE id = ?",
+            .text(options),
+            .integer(migration)
+        )
+    }
+
     /// Records, or records again, that a step failed for a memory.
     ///
     /// `attempts`: how often it was tried since the last record.

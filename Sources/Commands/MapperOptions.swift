@@ -1,4 +1,5 @@
 import ArgumentParser
+import Linux
 import Loci
 import Migration
 
@@ -24,15 +25,17 @@ struct MapperOptions: ParsableArguments {
 
     /// The help's words about mappers.
     static let discussion = """
-        A mapper reads one JSON object a line: protocol (1), id, path, name, attributes, missing, \
-        size, created, updated. It answers each with one line of the same id, in any order: \
-        {"id":…,"fields":{"topic":"auth"}}, or "skip": reason (the field stays _), or "error": \
-        reason (the layout does not go live), or "want":"body", and the line comes again with \
-        "body". It ends at the end of its input. A mapper that crashes, hangs or answers what it \
-        was not asked is started again; what fails three times is an error, see: loci migrate \
-        errors. CMD is split into words, and no shell runs; CMD and the SHA-256 of its program \
-        (of an interpreter's script too) identify the mapper, and a start that was killed goes on \
-        with the same only.
+        A mapper reads one JSON object a line: protocol (1), tenant, id, path, name, attributes, \
+        missing, size, created, updated. It answers each with one line of the same id, in any \
+        order, and flushes it; up to 16 are open at a time: {"id":…,"fields":{"topic":"auth"}}, or \
+        "skip": reason (the field stays _), or "error": reason (the layout does not go live), or \
+        "want":"body", and the line comes again with "body", or with "bodyBase64" where that is \
+        not UTF-8. It ends at the end of its input. A mapper that crashes, hangs or answers what \
+        it was not asked is started again; what fails alone three times is an error, see: loci \
+        migrate errors. CMD is split into words, and no shell runs. CMD identifies the mapper, \
+        with the SHA-256 of its program and of each word that names a file, also within sh -c; not \
+        what those load, what a variable or an option such as --model=FILE names, nor anything \
+        behind a network. A start that was killed goes on with the same mapper only.
         """
 
     func validate() throws {
@@ -62,6 +65,19 @@ struct MapperOptions: ParsableArguments {
         let quiet = speech.quiet
         return try ProcessMapper(mapper, options: options) { line in
             if !quiet { Words.line("mapper: \(line)") }
+        }
+    }
+
+    /// Lets ^C, `kill` and the end of the terminal take the mapper's processes along, with what they
+    /// started, before they end this one as ever.
+    static func endWithSignals(_ mapper: ProcessMapper?, _ speech: SpeechOptions) {
+        guard let mapper else { return }
+        let quiet = speech.quiet
+        let signals = [Signals.interrupt, Signals.terminate, Signals.hangUp]
+        // Without it the processes die all the same; only what they started might not.
+        try? Signals.beforeEnding(by: signals) {
+            mapper.kill()
+            if !quiet { Words.note("interrupted; the same command goes on where it was.") }
         }
     }
 }

@@ -124,15 +124,33 @@ extension MigrateVerb {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "abort",
-                abstract: "Give the new layout up; its paths end."
+                abstract: "Give the new layout up; its paths end.",
+                discussion: """
+                    Old paths and contents are as before. Fields that a mapper found stay with \
+                    their memories, as attributes; --forget-mapped takes back those that nobody \
+                    changed since, also later.
+                    """
             )
         }
 
+        @Flag(name: .long, help: "Take back the fields that its mapper found, too.")
+        var forgetMapped = false
         @OptionGroup var step: StepOptions
 
         func run() async throws {
-            try await step.run(.abort, "The migration is given up.") { migrator, origin in
-                try migrator.abort(origin: origin)
+            let ends = "The migration is given up"
+            let sentence = forgetMapped ? "\(ends), and what its mapper found with it." : "\(ends)."
+            try await step.run(.abort, sentence) { migrator, origin in
+                // What is given up already is not in the way of forgetting.
+                let isGivenUp = try forgetMapped && migrator.status().state == .aborted
+                if !isGivenUp { try migrator.abort(origin: origin) }
+                guard forgetMapped else { return }
+                let kept = try migrator.forgetMapped(origin: origin).kept
+                guard kept > 0, !step.speech.quiet else { return }
+                Words.note(
+                    "\(Grouped.text(kept)) keep what the mapper found: without, their place would be "
+                        + "another's."
+                )
             }
         }
     }

@@ -68,6 +68,7 @@ extension MigrateVerb {
 
         func run() async throws {
             let mapper = try mapping.mapper(speech)
+            MapperOptions.endWithSignals(mapper, speech)
             guard paths.isEmpty else { return try await retryChosen(mapper) }
             let outcome = try await MigrateVerb.each(place) { tenant, several in
                 Mounts.askToCommit(tenant)
@@ -126,11 +127,13 @@ extension MigrateVerb {
                 report.json
             }
             if report.failed > 0 {
+                let failed =
+                    report.failed == 1
+                    ? "1 memory failed again." : "\(report.failed) memories failed again."
                 throw LociError(
                     .partlyDone,
                     subject: tenant.id.rawValue,
-                    message: report.failed == 1
-                        ? "1 memory failed again." : "\(report.failed) memories failed again.",
+                    message: report.hindrance.map { "\(failed) \($0.message)" } ?? failed,
                     remedy: "See why with:  loci migrate errors"
                 )
             }
@@ -145,7 +148,12 @@ extension MigrateVerb {
                     + "\(Grouped.text(report.tried - report.failed)) done, "
                     + "\(Grouped.text(report.failed)) failed."
             switch report.status.state {
-            case .preparing: text += " The layout is not live yet."
+            case .preparing:
+                if report.undecided > 0 {
+                    let were = report.undecided == 1 ? "was" : "were"
+                    text += " \(Grouped.text(report.undecided)) \(were) not prepared yet."
+                }
+                text += " The layout is not live yet."
             case .moving, .ready: text += " The layout is live. " + StatusText.movers(report.status)
             default: break
             }
@@ -221,6 +229,8 @@ extension RetryReport {
             "failed": .integer(Int64(failed)),
             "state": .string(status.state.rawValue),
             "errors": .integer(status.errors),
+            "undecided": .integer(undecided),
+            "hindrance": hindrance.map { .string($0.message) } ?? .null,
         ]
     }
 }

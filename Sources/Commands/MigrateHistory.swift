@@ -77,7 +77,7 @@ extension MigrationRun {
             ended.map { LociDuration.text(Self.shown($0 - started)) } ?? "",
             Grouped.text(total), Grouped.text(moved), Grouped.text(skipped), Grouped.text(errors),
             toScheme.text, optionWords,
-            Name.printable(Array((mapper ?? "").utf8)), Name.printable(Array((reason ?? "").utf8)),
+            shownMapper ?? "", Name.printable(Array((reason ?? "").utf8)),
         ]
     }
 

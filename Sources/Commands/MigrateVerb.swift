@@ -41,7 +41,11 @@ extension MigrateVerb {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "plan",
-                abstract: "Tell what a migration would do; change nothing."
+                abstract: "Tell what a migration would do; change nothing.",
+                discussion: """
+                    With --mapper, which is looked at and not run, memories that lack a field are \
+                    counted apart: where they will be only the mapper knows.
+                    """
             )
         }
 
@@ -50,6 +54,7 @@ extension MigrateVerb {
         var onCollision = CollisionWord.fail
         @Flag(name: .long, help: "Each layout whole under .loci/layouts, for schemes in dispute.")
         var apart = false
+        @OptionGroup var mapping: MapperOptions
         @Flag(name: .long, help: "Read every text, and count relative links that would break.")
         var links = false
         @OptionGroup var place: TenantsOptions
@@ -60,6 +65,7 @@ extension MigrateVerb {
             var options = MigrationOptions()
             options.apart = apart
             options.onCollision = onCollision.choice
+            let mapper = try mapping.mapper(speech)
             let outcome = try await MigrateVerb.each(place) { [options] tenant, several in
                 Mounts.askToCommit(tenant)
                 let migrator = Migrator(tenant)
@@ -68,11 +74,17 @@ extension MigrateVerb {
                         to: scheme,
                         apart: apart,
                         links: links,
+                        mapper: mapper,
                         progress: feed
                     )
                 }
-                let refusal = await Self.refusal(migrator, plan, options)
-                let lines = PlanText.lines(plan, options, isRefused: refusal != nil)
+                let refusal = await Self.refusal(migrator, plan, mapper, options)
+                let lines = PlanText.lines(
+                    plan,
+                    options,
+                    isMapping: mapper != nil,
+                    isRefused: refusal != nil
+                )
                 let text = lines.joined(separator: "\n")
                 try speech.print(several ? "\(tenant.id)\n\(text)" : text) {
                     plan.json(of: tenant.id, refusal: refusal)
@@ -85,10 +97,16 @@ extension MigrateVerb {
         private static func refusal(
             _ migrator: Migrator,
             _ plan: MigrationPlan,
+            _ mapper: (any Mapper)?,
             _ options: MigrationOptions
         ) async -> LociError? {
             do throws(LociError) {
-                try await migrator.checkStart(to: plan.toScheme, options: options, plan: plan)
+                try await migrator.checkStart(
+                    to: plan.toScheme,
+                    mapper: mapper,
+                    options: options,
+                    plan: plan
+                )
                 return nil
             } catch {
                 return error
@@ -142,6 +160,7 @@ extension MigrateVerb {
             options.verify = verify == nil ? .links : .full
             options.takeSnapshotFirst = !noSnapshot
             let mapper = try mapping.mapper(speech)
+            if !check { MapperOptions.endWithSignals(mapper, speech) }
             let outcome = try await MigrateVerb.each(place) { [options] tenant, several in
                 Mounts.askToCommit(tenant)
                 if check {

@@ -1,5 +1,6 @@
 import Linux
 import Loci
+import Synchronization
 
 /// Standard output, for data: gathered, and written in large pieces.
 ///
@@ -84,7 +85,30 @@ extension File {
 
 /// Standard error, for words: each call is one write, at once.
 enum Words {
+    /// A line that rewrites itself is shown, and has no end.
+    private static let isDrawn = Mutex(false)
+    private static let erasing = "\r\u{1B}[K"
+
+    /// Shows a line in place of the one that was drawn before.
+    static func draw(_ text: String) {
+        isDrawn.withLock { isDrawn in
+            isDrawn = true
+            write(erasing + text)
+        }
+    }
+
+    /// Removes what was drawn.
+    static func erase() { say("") }
+
     static func say(_ text: String) {
+        isDrawn.withLock { isDrawn in
+            write(isDrawn ? erasing + text : text)
+            isDrawn = false
+        }
+    }
+
+    private static func write(_ text: String) {
+        guard !text.isEmpty else { return }
         let file = File(owning: 2)
         // Who closed standard error does not want to hear of it.
         try? file.write(Array(text.utf8))

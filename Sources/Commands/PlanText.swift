@@ -6,11 +6,12 @@ enum PlanText {
     static func lines(
         _ plan: MigrationPlan,
         _ options: MigrationOptions,
+        isMapping: Bool,
         isRefused: Bool
     ) -> [String] {
         var lines = [
             "from  \(plan.from)  \(plan.fromScheme)      to  \(plan.to)  \(plan.toScheme)",
-            counts(plan),
+            counts(plan, isMapping),
         ]
         var second: [String] = []
         if let largest = plan.largestDirectory {
@@ -33,6 +34,7 @@ enum PlanText {
             ending += " A start would be refused."
         } else {
             ending += " Start it with:  loci migrate start '\(plan.toScheme)'"
+            if isMapping { ending += " --mapper CMD" }
             if options.onCollision == .suffix { ending += " --on-collision suffix" }
             if options.apart { ending += " --apart" }
         }
@@ -58,14 +60,15 @@ enum PlanText {
         return "about \(LociDuration.text(.seconds(seconds < 20 ? seconds + 1 : seconds)))"
     }
 
-    private static func counts(_ plan: MigrationPlan) -> String {
+    private static func counts(_ plan: MigrationPlan, _ isMapping: Bool) -> String {
         var line =
             "memories \(Grouped.text(plan.memories))   to move \(Grouped.text(plan.toMove))"
             + "   already in place \(Grouped.text(plan.inPlace))"
         for missing in plan.missing {
             line += "   missing field \(Grouped.text(missing.memories))"
-            line += " (\(missing.field) → \(missing.field)=_)"
+            line += " (\(missing.field) → \(missing.field)=\(isMapping ? "?" : "_"))"
         }
+        if plan.toMap > 0 { line += "   for the mapper \(Grouped.text(plan.toMap))" }
         return line + "   collisions \(Grouped.text(plan.collisions.count))"
     }
 
@@ -117,6 +120,7 @@ extension MigrationPlan {
             "missing": .object(
                 missing.map { JSON.Member($0.field, .integer(Int64($0.memories))) }
             ),
+            "toMap": .integer(Int64(toMap)),
             "hidden": .array(hidden.map { .string($0) }),
             "collisions": .integer(Int64(collisions.count)),
             "tooLong": .integer(Int64(tooLong.count)),

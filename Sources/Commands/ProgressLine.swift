@@ -31,14 +31,14 @@ struct ProgressLine {
             Words.line(Self.json(label, done, total, rate).text())
         } else {
             drew = true
-            Words.say("\r\u{1B}[K" + Self.text(label, done, total, rate))
+            Words.draw(Self.text(label, done, total, rate))
         }
     }
 
     /// Removes the line, so that what follows begins on a clean one.
     mutating func finish() {
         guard drew else { return }
-        Words.say("\r\u{1B}[K")
+        Words.erase()
         drew = false
     }
 

@@ -126,6 +126,13 @@ package struct Child: Hashable, Sendable {
         try retrying { clinux_has_ended(id) } == 1
     }
 
+    /// Something to poll: readable once it has ended (`pidfd_open`).
+    ///
+    /// Only before the child was waited for.
+    package func endNotice() throws(Errno) -> File {
+        File(owning: try retrying { clinux_open_process(id) })
+    }
+
     /// Sends a signal to a child that `endsWithThread` and to all processes of its group.
     ///
     /// Only before the child was waited for.

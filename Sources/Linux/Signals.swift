@@ -35,4 +35,31 @@ package struct Signals: ~Copyable, Sendable {
     package static func ignore(_ signal: Int32) throws(Errno) {
         try retrying { clinux_ignore_signal(signal) }
     }
+
+    /// Keeps a signal from the calling thread, and from threads that it starts; for `SIGPIPE`, so
+    /// that its writes throw `EPIPE`.
+    package static func block(_ signal: Int32) throws(Errno) {
+        _ = try retrying { unsafe clinux_block_signals([signal], 1) }
+    }
+
+    /// Runs `body` before one of the signals ends this process, which then ends of it as it would
+    /// have done; what is ignored stays ignored.
+    ///
+    /// Threads may run already, and no signal has to be blocked. Once in a process; `body` runs
+    /// once, on a thread of its own.
+    package static func beforeEnding(
+        by signals: [Int32],
+        _ body: @escaping @Sendable () -> Void
+    ) throws(Errno) {
+        let pipe = try Pipe()
+        let writing = pipe.writing.descriptor
+        _ = try Thread.spawn(name: "loci-signals") {
+            // Captured whole: both ends live as long as this waits.
+            var byte: [UInt8] = [0]
+            guard (try? pipe.reading.readPiece(into: &byte)) == 1 else { return }
+            body()
+            _ = clinux_die_of_signal(Int32(byte[0]))
+        }
+        for signal in signals { _ = try retrying { clinux_note_signal(signal, writing) } }
+    }
 }

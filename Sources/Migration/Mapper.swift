@@ -4,7 +4,8 @@ public import Loci
 /// Finds the fields that a new scheme needs and a memory lacks.
 ///
 /// Preparing asks it once for each memory that lacks some: one at a time in the order in which
-/// memories were added, or, of `width` at a time, about in that order. What it decides is stored: a decided memory is never asked about again.
+/// memories were added; where `width` are asked at a time, about so. What it decides is stored:
+/// a decided memory is never asked about again.
 public protocol Mapper: Sendable {
     /// Names the mapper and its version: a run that began with one is not resumed with another.
     var identity: String { get }
@@ -50,6 +51,8 @@ public struct MapperStopped: Error, Hashable, Sendable {
 
 /// What a mapper is told of a memory.
 public struct MapperInput: Sendable {
+    /// The tenant whose memory it is.
+    public let tenant: TenantID
     /// The memory's id.
     public let id: MemoryID
     /// Its name.
@@ -70,8 +73,10 @@ public struct MapperInput: Sendable {
 
     init(
         _ question: MapperQuestion,
+        of tenant: TenantID,
         read: @escaping @Sendable () async throws(LociError) -> [UInt8]
     ) {
+        self.tenant = tenant
         id = question.memory.id
         name = question.memory.name
         path = question.path

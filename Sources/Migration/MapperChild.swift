@@ -1,17 +1,21 @@
 import Linux
 import Loci
+import Synchronization
 
 /// One process of a mapper and the pipes to it.
 ///
-/// Nothing here waits for the process, but for `bury`. For the thread that made it: the process is
-/// killed when that thread ends.
+/// Nothing here waits for the process, but for `bury`, which has an end. For the thread that made
+/// it: the process is killed when that thread ends.
 final class MapperChild {
     /// Pieces of what a child prints are read so large.
     private static let pieceSize = 1 << 16
+    /// Of a line that a child says, so many bytes are passed on.
+    private static let wordsShown = 2000
     /// Of what a child said last, so much is kept.
     private static let wordsKept = 200
 
     private let child: Child
+    private let group: MapperGroup
     private let pipes: Pipes
     private var outgoing: [UInt8] = []
     private var written = 0
@@ -28,31 +32,42 @@ final class MapperChild {
     /// It reads nothing more, or is to read nothing more.
     private(set) var isInputClosed = false
     private var areErrorsAtEnd = false
+    /// How often it answered.
+    var answers = 0
 
     /// The parent's ends; closing one is forgetting it.
     private final class Pipes {
         let output: File
         let errors: File
-        var input: Input?
+        var input: One?
+        /// Readable once the process has ended; nil where that could not be had.
+        var end: One?
 
         init(_ input: consuming File, _ output: consuming File, _ errors: consuming File) {
-            self.input = Input(input)
+            self.input = One(input)
             self.output = output
             self.errors = errors
         }
     }
 
-    private final class Input {
+    private final class One {
         let file: File
 
         init(_ file: consuming File) { self.file = file }
     }
 
-    /// Starts the process.
-    init(_ command: MapperCommand, words: @escaping @Sendable (String) -> Void) throws(Errno) {
+    /// Starts the process, which `group` kills where this process is to end.
+    init(
+        _ command: MapperCommand,
+        _ group: MapperGroup,
+        words: @escaping @Sendable (String) -> Void
+    ) throws(Errno) {
         let input = try Pipe()
         let output = try Pipe()
         let errors = try Pipe()
+        try input.writing.setNonBlocking()
+        try output.reading.setNonBlocking()
+        try errors.reading.setNonBlocking()
         child = try Child.spawn(
             Child.Command(
                 executable: command.executable,
@@ -65,13 +80,20 @@ final class MapperChild {
                 endsWithThread: true
             )
         )
-        let pipes = Pipes(input.takeWriting(), output.takeReading(), errors.takeReading())
-        try pipes.input?.file.setNonBlocking()
-        try pipes.output.setNonBlocking()
-        try pipes.errors.setNonBlocking()
-        self.pipes = pipes
+        group.add(child)
+        self.group = group
+        pipes = Pipes(input.takeWriting(), output.takeReading(), errors.takeReading())
+        // Without it, whoever polls looks at the process now and then.
+        pipes.end = try? Self.endNotice(of: child)
         self.words = words
     }
+
+    private static func endNotice(of child: Child) throws(Errno) -> One {
+        One(try child.endNotice())
+    }
+
+    /// The process's number.
+    var process: Int32 { child.id }
 
     // MARK: Polling
 
@@ -80,11 +102,15 @@ final class MapperChild {
         var interests: [(descriptor: Int32, events: Poll.Events)] = []
         if !isAtEnd { interests.append((pipes.output.descriptor, .readable)) }
         if !areErrorsAtEnd { interests.append((pipes.errors.descriptor, .readable)) }
+        if let end = pipes.end { interests.append((end.file.descriptor, .readable)) }
         if written < outgoing.count, let input = pipes.input {
             interests.append((input.file.descriptor, .writable))
         }
         return interests
     }
+
+    /// Whether its end is among what is waited for.
+    var announcesEnd: Bool { pipes.end != nil }
 
     // MARK: Writing
 
@@ -103,7 +129,8 @@ final class MapperChild {
                 return closeInput()
             }
         }
-        if written == outgoing.count || written > 1 << 20 {
+        if written > outgoing.count / 2 {
+            // Less than half is moved, so that each byte is moved once on average.
             outgoing.removeFirst(written)
             written = 0
         }
@@ -158,9 +185,8 @@ final class MapperChild {
     }
 
     private func say(_ line: [UInt8]) {
-        let text = Name.printable(line)
-        lastWords = String(text.prefix(Self.wordsKept))
-        words(text)
+        lastWords = MapperText.shown(line, limit: Self.wordsKept)
+        words(MapperText.shown(line, limit: Self.wordsShown))
     }
 
     /// What is there now; empty at the end, nil where nothing is there.
@@ -191,23 +217,92 @@ final class MapperChild {
 
     // MARK: The end
 
-    /// Waits a little for it to end by itself, reading what it still says; then kills it and all
-    /// that it started.
+    /// How a process was got rid of.
+    enum Burial {
+        /// It had ended by itself.
+        case ended(Child.Ending)
+        case killed
+        /// It lives on: it cannot be killed.
+        case surviving(Errno?)
+    }
+
+    /// How long a process may take to go once it was killed, in nanoseconds.
+    static let killTime: Int64 = 2_000_000_000
+
+    /// Whether it has ended by itself, or was killed; it still has to be buried.
+    var hasEnded: Bool { (try? child.hasEnded()) != false }
+
+    /// Kills it and all that it started, unless it has ended; then, what it started.
     ///
-    /// Returns how it ended; nil where it had to be killed. Call it once, as the last.
-    func bury(waiting patience: Duration) -> Child.Ending? {
+    /// Returns why it cannot be killed.
+    @discardableResult
+    func kill() -> Errno? {
+        try? child.signalGroup(Signals.kill)
+        do throws(Errno) {
+            // It may have left its group.
+            if !hasEnded { try child.signal(Signals.kill) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Kills it unless it has ended, and all that it started; waits until `deadline` for it to be
+    /// gone.
+    ///
+    /// Call it once, as the last.
+    func bury(until deadline: Int64? = nil) -> Burial {
         closeInput()
-        let deadline = SystemClock.monotonic() + patience.wholeNanoseconds
-        while (try? child.hasEnded()) == false, SystemClock.monotonic() < deadline {
-            readErrors()
+        readErrors()
+        let hadEnded = hasEnded
+        let failure = kill()
+        let deadline = deadline ?? SystemClock.monotonic() + Self.killTime
+        while !hasEnded {
+            guard SystemClock.monotonic() < deadline else { return .surviving(failure) }
             SystemClock.sleep(.milliseconds(2))
         }
-        readErrors()
-        let hasEnded = (try? child.hasEnded()) != false
-        try? child.signalGroup(Signals.kill)
+        group.remove(child)
+        // It has ended: this does not wait.
         let ending = try? child.wait()
         readErrors()
-        return hasEnded ? ending : nil
+        guard hadEnded, let ending else { return .killed }
+        return .ended(ending)
+    }
+}
+
+/// The processes of a mapper, to be killed from any thread when this process is to end.
+final class MapperGroup: Sendable {
+    private struct State {
+        var children: Set<Child> = []
+        var isKilled = false
+    }
+
+    private let state = Mutex(State())
+
+    func add(_ child: Child) {
+        state.withLock { state in
+            state.children.insert(child)
+            if state.isKilled { Self.kill(child) }
+        }
+    }
+
+    /// Forgets one before it is waited for: then its number may be another's.
+    func remove(_ child: Child) { _ = state.withLock { $0.children.remove(child) } }
+
+    /// Whether this process is about to end.
+    var isKilled: Bool { state.withLock { $0.isKilled } }
+
+    /// Kills them, what they started, and those that are still to come.
+    func kill() {
+        state.withLock { state in
+            state.isKilled = true
+            for child in state.children { Self.kill(child) }
+        }
+    }
+
+    private static func kill(_ child: Child) {
+        try? child.signalGroup(Signals.kill)
+        try? child.signal(Signals.kill)
     }
 }
 

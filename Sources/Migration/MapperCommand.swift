@@ -14,8 +14,10 @@ struct MapperCommand: Hashable, Sendable {
     let executable: String
     /// With the program's name as the first.
     let arguments: [String]
-    /// The line, and the SHA-256 of the program's file; of an interpreter's script too.
+    /// The line, and the SHA-256 of the program's file and of each argument that is a file.
     let identity: String
+    /// What was hashed.
+    private let files: [HashedFile]
 
     /// Throws `invalidArgument` where the line cannot be read, or its program is not there.
     init(_ line: String) throws(LociError) {
@@ -25,12 +27,20 @@ struct MapperCommand: Hashable, Sendable {
             throw Self.refusal(line, "The mapper's command is empty.")
         }
         executable = try Self.find(name, line)
-        var files = [executable]
-        if let script = Self.script(arguments) { files.append(script) }
-        var hashes: [String] = []
-        for file in files { hashes.append(try Self.hash(file, line)) }
-        identity = "\(line) sha256:\(hashes.joined(separator: "+"))"
+        try Self.requireScript(arguments, line)
+        var files: [HashedFile] = []
+        for path in [executable] + Self.files(in: arguments) {
+            files.append(try HashedFile(path, line))
+        }
+        self.files = files
+        identity = "\(line) sha256:\(files.map(\.hash).joined(separator: "+"))"
     }
+
+    /// The line for sentences.
+    var shownLine: String { MapperText.shown(line) }
+
+    /// Whether its files still are what identifies it.
+    var isUnchanged: Bool { files.allSatisfy(\.isUnchanged) }
 
     /// An identity for sentences: of each hash the beginning.
     static func shown(_ identity: String) -> String {
@@ -126,8 +136,13 @@ struct MapperCommand: Hashable, Sendable {
 
     private static func find(_ name: String, _ line: String) throws(LociError) -> String {
         if name.contains("/") {
-            guard isFile(name) else {
+            let kind = (try? File.status(of: name))?.kind
+            guard let kind else {
                 throw refusal(line, "The mapper's program '\(name)' is not there.")
+            }
+            guard kind == .file else {
+                let what = kind == .directory ? "a directory" : "no file"
+                throw refusal(line, "The mapper's program '\(name)' is \(what).")
             }
             guard isExecutable(name) else {
                 throw LociError(
@@ -143,7 +158,14 @@ struct MapperCommand: Hashable, Sendable {
             let path = (directory.isEmpty ? "." : directory) + "/" + name
             if isFile(path), isExecutable(path) { return path }
         }
-        throw refusal(line, "The mapper's program '\(name)' was not found in PATH.")
+        let message = "The mapper's program '\(name)' was not found in PATH."
+        guard isFile(name) else { throw refusal(line, message) }
+        throw LociError(
+            .invalidArgument,
+            subject: line,
+            message: message,
+            remedy: "Name the one that lies here with its directory: --mapper ./\(name)"
+        )
     }
 
     private static func searchPath() -> [Substring] {
@@ -158,32 +180,89 @@ struct MapperCommand: Hashable, Sendable {
 
     private static func isExecutable(_ path: String) -> Bool { unsafe access(path, X_OK) == 0 }
 
-    /// Programs whose first argument that is a file is what they run.
-    private static let interpreters: Set<String> = [
-        "awk", "bash", "bun", "dash", "deno", "env", "fish", "gawk", "guile", "java", "jq", "julia",
-        "ksh", "lua", "luajit", "mawk", "nice", "node", "nodejs", "perl", "php", "pypy", "python",
-        "ruby", "Rscript", "sh", "swift", "tclsh", "timeout", "uv", "zsh",
-    ]
+    // MARK: Scripts
 
-    /// The script that an interpreter was given; nil of any other program.
-    private static func script(_ arguments: [String]) -> String? {
+    private static let shells: Set<String> = ["bash", "dash", "fish", "ksh", "sh", "zsh"]
+    /// Programs that do nothing without a script, and how they are given one as an argument.
+    private static let interpreters: Set<String> = [
+        "guile", "lua", "luajit", "node", "nodejs", "perl", "php", "pypy", "python", "ruby",
+        "Rscript", "tclsh",
+    ]
+    private static let inlineWords: Set<String> = ["--eval", "--print", "--command", "--run"]
+
+    /// The program's name without directory and version: of `/usr/bin/python3.12`, `python`.
+    private static func stem(_ arguments: [String]) -> String {
         let name = arguments[0].split(separator: "/").last.map(String.init) ?? ""
-        // python3.12, lua5.4
-        let stem = name.prefix { !$0.isNumber && $0 != "-" }
-        guard interpreters.contains(String(stem)) else { return nil }
-        return arguments.dropFirst().first { !$0.isEmpty && isFile($0) }
+        return String(name.prefix { !$0.isNumber && $0 != "-" })
     }
 
-    private static func hash(_ path: String, _ line: String) throws(LociError) -> String {
-        do throws(Errno) {
-            let file = try File.open(path)
-            var hasher = ContentHasher()
-            var piece = [UInt8](repeating: 0, count: 1 << 18)
-            while true {
-                let count = try file.readPiece(into: &piece)
-                if count == 0 { return Hex.text(hasher.finalize()) }
-                hasher.update(count == piece.count ? piece : Array(piece[..<count]))
+    private static func files(in arguments: [String]) -> [String] {
+        let given = arguments.dropFirst().filter { !$0.isEmpty }
+        var files = given.filter(isFile)
+        guard shells.contains(stem(arguments)) else { return files }
+        for script in given where !isFile(script) {
+            for word in script.split(whereSeparator: { " \t\n'\"`|&;<>()$=".contains($0) }) {
+                if isFile(String(word)), !files.contains(String(word)) {
+                    files.append(String(word))
+                }
             }
+        }
+        return files
+    }
+
+    /// Throws where an interpreter is given neither a script that is there nor its text.
+    private static func requireScript(
+        _ arguments: [String],
+        _ line: String
+    ) throws(LociError) {
+        let stem = stem(arguments)
+        let isShell = shells.contains(stem)
+        guard isShell || interpreters.contains(stem) else { return }
+        let given = arguments.dropFirst()
+        let inline = isShell ? "cs" : "cmeErp"
+        let isInline = given.contains { word in
+            guard word.hasPrefix("-") else { return false }
+            return word.hasPrefix("--")
+                ? inlineWords.contains(String(word.prefix { $0 != "=" }))
+                : word.contains { inline.contains($0) }
+        }
+        guard !isInline, !given.contains(where: isFile) else { return }
+        let names = given.filter { !$0.hasPrefix("-") }
+        guard let script = names.first(where: { $0.contains { "./".contains($0) } }) ?? names.first
+        else {
+            throw refusal(line, "The mapper '\(MapperText.shown(line))' is given no script.")
+        }
+        throw refusal(line, "The mapper's script '\(MapperText.shown(script))' is not there.")
+    }
+}
+
+/// A file of a mapper, and what it was.
+private struct HashedFile: Hashable, Sendable {
+    let path: String
+    let hash: String
+    private let stamp: Stamp
+
+    /// What changes wherever a file's bytes do.
+    private struct Stamp: Hashable {
+        let identity: FileStatus.Identity
+        let size: Int64
+        let modified: Int64
+        let changed: Int64
+
+        init?(_ path: String) {
+            guard let status = try? File.status(of: path) else { return nil }
+            (identity, size) = (status.identity, status.size)
+            (modified, changed) = (status.modificationTime, status.changeTime)
+        }
+    }
+
+    init(_ path: String, _ line: String) throws(LociError) {
+        self.path = path
+        do throws(Errno) {
+            // Before it is read: a later change then is one.
+            guard let stamp = Stamp(path) else { throw .noSuchFile }
+            self.stamp = stamp
+            hash = try Self.hash(path)
         } catch {
             throw LociError(
                 .invalidArgument,
@@ -192,6 +271,20 @@ struct MapperCommand: Hashable, Sendable {
                 remedy: "Its hash identifies the mapper: make it readable.",
                 systemError: error.rawValue
             )
+        }
+    }
+
+    /// Reads it again where its stamp is another one.
+    var isUnchanged: Bool { Stamp(path) == stamp || (try? Self.hash(path)) == hash }
+
+    private static func hash(_ path: String) throws(Errno) -> String {
+        let file = try File.open(path)
+        var hasher = ContentHasher()
+        var piece = [UInt8](repeating: 0, count: 1 << 18)
+        while true {
+            let count = try file.readPiece(into: &piece)
+            if count == 0 { return Hex.text(hasher.finalize()) }
+            hasher.update(count == piece.count ? piece : Array(piece[..<count]))
         }
     }
 }

@@ -5,61 +5,64 @@ import Synchronization
 /// What the thread of a `ProcessMapper` does: it writes to all processes, reads from all of them,
 /// and never waits for one alone.
 struct MapperEngine {
-    /// At the end, a process may take so long to end by itself.
-    private static let patience: Duration = .seconds(2)
-    /// Where it stopped printing, its end should be near.
-    private static let nearEnd: Duration = .milliseconds(500)
-    /// A process that could not be started is tried again after so many nanoseconds.
-    private static let soon: Int64 = 100_000_000
+    /// At the end, the processes may take so long to end by themselves.
+    static let patience: Duration = .seconds(2)
+    /// Where it stopped printing, or was let see the end of its input, its end should be near.
+    static let nearEnd: Duration = .milliseconds(500)
+    /// Without a notice of their ends, processes are looked at so often, in nanoseconds.
+    private static let lookTime: Int64 = 100_000_000
 
-    private struct Request {
+    struct Request {
         let input: MapperInput
         var continuation: CheckedContinuation<MapperOutcome, any Error>?
         /// The process that is asked wanted the body.
         var hasBody = false
     }
 
-    private let command: MapperCommand
-    private let shared: Shared
-    private let words: @Sendable (String) -> Void
-    private var queue: MapperQueue
-    private var requests: [MemoryID: Request] = [:]
+    /// A process that is not asked any more and is about to end.
+    struct Closing {
+        /// What it did, to follow "the mapper"; nil where it only stopped printing.
+        var complaint: String?
+        /// When it is killed.
+        var due: Int64
+        /// Whether it had answered anything before.
+        var hadAnswered: Bool
+        /// What it answered since.
+        var late = 0
+    }
+
+    let command: MapperCommand
+    let shared: Shared
+    let group: MapperGroup
+    let words: @Sendable (String) -> Void
+    var queue: MapperQueue
+    var requests: [MemoryID: Request] = [:]
     /// The processes, by number; nil where none runs.
-    private var children: [MapperChild?]
+    var children: [MapperChild?]
+    var closings: [Int: Closing] = [:]
+    var bodies = MapperBodies()
+    /// Nothing more is asked for now.
+    var isHeld = false
     /// Why nothing is asked any more.
-    private var stopped: MapperStopped?
+    var stopped: MapperStopped?
+    /// What is known of processes that could not be started.
+    var starts = Starts()
+    /// How many processes answered one question, and only at the end of their input.
+    var lateEnds = 0
 
     init(
         _ command: MapperCommand,
         _ options: ProcessMapper.Options,
         _ shared: Shared,
+        _ group: MapperGroup,
         _ words: @escaping @Sendable (String) -> Void
     ) {
         self.command = command
         self.shared = shared
+        self.group = group
         self.words = words
         queue = MapperQueue(timeout: options.timeout)
         children = Array(repeating: nil, count: max(1, options.jobs))
-    }
-
-    /// Starts the first process; gives the reason where it cannot be.
-    mutating func startFirst() -> LociError? {
-        do throws(Errno) {
-            children[0] = try MapperChild(command, words: words)
-            return nil
-        } catch {
-            return Self.unstartable(command, error)
-        }
-    }
-
-    static func unstartable(_ command: MapperCommand, _ error: Errno) -> LociError {
-        LociError(
-            .mapperFailed,
-            subject: command.line,
-            message: "The mapper '\(command.line)' cannot be started: \(error.explanation).",
-            remedy: "Run it by hand, mend it, and give the same command again.",
-            systemError: error.rawValue
-        )
     }
 
     /// Answers until it is to stop.
@@ -73,20 +76,14 @@ struct MapperEngine {
             wait()
             for index in children.indices { listen(to: index) }
             let now = SystemClock.monotonic()
-            for index in children.indices {
-                guard let deadline = queue.deadline(of: index), deadline <= now else { continue }
-                fail(
-                    index,
-                    "did not answer within \(LociDuration.text(.nanoseconds(queue.timeout)))"
-                )
-            }
+            for index in children.indices { judge(index, now) }
         }
     }
 
     // MARK: Messages
 
     /// Returns false where it is to stop.
-    private mutating func handle(_ message: Shared.Message) -> Bool {
+    mutating func handle(_ message: Shared.Message) -> Bool {
         switch message {
         case .ask(let input, let continuation):
             guard requests[input.id] == nil else {
@@ -109,6 +106,8 @@ struct MapperEngine {
             if let child = queue.bodyArrived(id, now: SystemClock.monotonic()) {
                 children[child]?.send(line)
             }
+        case .hold(let isHeld):
+            self.isHeld = isHeld
         case .stop:
             return false
         }
@@ -117,7 +116,7 @@ struct MapperEngine {
 
     /// Hands out what waits, evenly, and starts the processes that do not run.
     private mutating func distribute() {
-        var isDone = false
+        var isDone = isHeld
         while !isDone {
             isDone = true
             for index in children.indices where queue.hasWork {
@@ -133,25 +132,17 @@ struct MapperEngine {
         }
     }
 
-    private mutating func start(_ index: Int) -> Bool {
-        do throws(Errno) {
-            children[index] = try MapperChild(command, words: words)
-            return true
-        } catch {
-            fail(index, "cannot be started (\(error.explanation))")
-            return false
-        }
-    }
-
     private func wait() {
         var interests: [(descriptor: Int32, events: Poll.Events)] = [
             (shared.wake.descriptor, .readable)
         ]
         for child in children { interests += child?.interests ?? [] }
         let now = SystemClock.monotonic()
-        var deadlines = children.indices.compactMap { queue.deadline(of: $0) }
-        // None could be started: tried again soon, and not for ever.
-        if queue.hasWork, children.allSatisfy({ $0 == nil }) { deadlines.append(now + Self.soon) }
+        var deadlines = children.indices.compactMap { closings[$0]?.due ?? queue.deadline(of: $0) }
+        if queue.hasWork, !isHeld, let next = starts.next, next > now { deadlines.append(next) }
+        if children.contains(where: { $0?.announcesEnd == false }) {
+            deadlines.append(now + Self.lookTime)
+        }
         let timeout = deadlines.min().map { Duration.nanoseconds(max(0, $0 - now)) }
         // A failure to poll would be one of memory: the next round tries again.
         guard (try? Poll.wait(interests, timeout: timeout)) != nil else {
@@ -164,6 +155,8 @@ struct MapperEngine {
 
     private mutating func listen(to index: Int) {
         guard let child = children[index] else { return }
+        // Asked first: what it printed before its end is then there to be read.
+        let hasEnded = child.hasEnded
         child.readErrors()
         let lines: [[UInt8]]
         do throws(MapperChild.LineTooLong) {
@@ -175,8 +168,10 @@ struct MapperEngine {
             guard let complaint = hear(line, from: index) else { continue }
             return fail(index, complaint)
         }
-        if child.isAtEnd { fail(index, nil) }
-        if child.isInputClosed, children[index] != nil, queue.deadline(of: index) == nil {
+        // Whatever it started may still hold its output: nobody waits for that.
+        if hasEnded { return fail(index, closings[index]?.complaint) }
+        if child.isAtEnd { close(index, nil) }
+        if child.isInputClosed, closings[index] == nil, queue.deadline(of: index) == nil {
             fail(index, "closed its input")
         }
     }
@@ -195,91 +190,34 @@ struct MapperEngine {
         case .unknown: return "answered for \(answer.id), which it was not asked about"
         case .expected: break
         }
+        closings[index]?.late += 1
+        children[index]?.answers += 1
         switch answer.body {
         case .outcome(let outcome):
             queue.finish(answer.id, now: now)
+            bodies.release(answer.id)
+            readBodies()
             requests.removeValue(forKey: answer.id)?.continuation?.resume(returning: outcome)
         case .wantsBody:
             guard let request = requests[answer.id] else { break }
             if request.hasBody { return "asked twice for the body of \(answer.id)" }
             requests[answer.id]?.hasBody = true
             queue.awaitBody(answer.id)
-            let input = request.input
+            bodies.add(answer.id, size: request.input.size)
+            readBodies()
+        }
+        return nil
+    }
+
+    /// Reads the bodies whose turn it is.
+    mutating func readBodies() {
+        while let id = bodies.next() {
+            guard let input = requests[id]?.input else { continue }
             let shared = shared
             Task {
                 let body = await MapperRequest.body(of: input)
                 shared.put(.body(input.id, MapperRequest.line(input, body: body)))
             }
-        }
-        return nil
-    }
-
-    // MARK: Failures
-
-    /// Ends a process, and settles what that means for what it was asked.
-    ///
-    /// `complaint`: what it did, to follow "the mapper"; nil where it ended by itself.
-    private mutating func fail(_ index: Int, _ complaint: String?) {
-        let child = children[index]
-        children[index] = nil
-        let ending = child?.bury(waiting: complaint == nil ? Self.nearEnd : .zero)
-        var what = complaint ?? ending?.words ?? "closed its output"
-        if complaint == nil { what += " instead of answering" }
-        if let last = child?.lastWords, !last.isEmpty { what += "; it last said: '\(last)'" }
-        let verdict = queue.fail(index)
-        let about = self.about(verdict.inFlight)
-        words(
-            "\(about)it \(what)"
-                + (verdict.isBroken ? "; it is not started again" : "; it is started again")
-        )
-        for (id, attempts) in verdict.givenUp {
-            requests.removeValue(forKey: id)?.continuation?.resume(
-                returning: .error(reason: "the mapper \(what)", attempts: attempts)
-            )
-        }
-        guard verdict.isBroken else { return }
-        for index in children.indices {
-            _ = children[index]?.bury(waiting: .zero)
-            children[index] = nil
-        }
-        let stopped = MapperStopped(
-            reason: "The mapper '\(command.line)' failed again and again. At last: \(about)it "
-                + "\(what)."
-        )
-        self.stopped = stopped
-        for (_, request) in requests { request.continuation?.resume(throwing: stopped) }
-        requests = [:]
-    }
-
-    /// What a process was asked about when it failed, to begin a sentence.
-    private func about(_ inFlight: [MemoryID]) -> String {
-        guard let first = inFlight.first, let input = requests[first]?.input else { return "" }
-        return inFlight.count == 1
-            ? "asked about '\(input.shown)', " : "asked about \(inFlight.count) memories, "
-    }
-
-    // MARK: The end
-
-    /// Lets the processes end, and refuses whatever still comes.
-    private mutating func stop() {
-        for message in shared.close() { _ = handle(message) }
-        for (_, request) in requests {
-            request.continuation?.resume(throwing: ProcessMapper.notBegun)
-        }
-        requests = [:]
-        for child in children { child?.closeInput() }
-        for index in children.indices {
-            guard let child = children[index] else { continue }
-            let ending = child.bury(waiting: Self.patience)
-            if let line = (try? child.readLines())?.first {
-                words("it printed more than it was asked for: '\(MapperAnswer.shown(line))'")
-            }
-            if ending == nil {
-                words("it did not end at the end of its input, and was killed")
-            } else if let ending, ending != .exited(0) {
-                words("it \(ending.words) after its last answer")
-            }
-            children[index] = nil
         }
     }
 }
@@ -296,6 +234,8 @@ extension MapperEngine {
             case ask(MapperInput, CheckedContinuation<MapperOutcome, any Error>)
             case withdraw(MemoryID)
             case body(MemoryID, [UInt8])
+            /// Nothing more is to be asked, or is again.
+            case hold(Bool)
             case stop
         }
 

@@ -4,7 +4,7 @@ import Loci
 
 // What a mapper's program and Loci say to each other: one JSON object a line, UTF-8.
 //
-//   Loci    {"protocol":1,"id":"01J…","path":"user=ann/a.md","name":"a.md",
+//   Loci    {"protocol":1,"tenant":"main","id":"01J…","path":"user=ann/a.md","name":"a.md",
 //            "attributes":{"user":"ann"},"missing":["topic"],"size":120,
 //            "created":"2026-02-03T00:00:00Z","updated":"2026-02-03T00:00:00Z"}
 //   mapper  {"id":"01J…","fields":{"topic":"auth"}}
@@ -26,6 +26,7 @@ enum MapperRequest {
     static func members(_ input: MapperInput) -> [JSON.Member] {
         [
             .init("protocol", .integer(version)),
+            .init("tenant", .string(input.tenant.rawValue)),
             .init("id", .string(input.id.description)),
             .init("path", input.path.map { JSON(path: $0) } ?? .null),
             .init("name", JSON(name: input.name)),
@@ -120,15 +121,15 @@ struct MapperAnswer: Hashable, Sendable {
             throw Malformed(what: "it needs one of fields, skip, error and want")
         }
         if given[0] == "fields" {
-            body = .outcome(.fields(try Self.fields(value)))
+            body = .outcome(try Self.fields(value))
             return
         }
         guard let text = value.stringValue else {
             throw Malformed(what: "its '\(given[0])' is not a text")
         }
         switch given[0] {
-        case "skip": body = .outcome(.skip(reason: text))
-        case "error": body = .outcome(.error(reason: text))
+        case "skip": body = .outcome(.skip(reason: MapperText.shown(text)))
+        case "error": body = .outcome(.error(reason: MapperText.shown(text)))
         default:
             guard text.hasSameBytes(as: "body") else {
                 throw Malformed(what: "it wants '\(Self.shown(Array(text.utf8)))', not 'body'")
@@ -137,24 +138,41 @@ struct MapperAnswer: Hashable, Sendable {
         }
     }
 
-    private static func fields(_ value: JSON) throws(Malformed) -> [String: String] {
+    /// A field that is no text is a fault of this answer alone: whose it is, it says.
+    private static func fields(_ value: JSON) throws(Malformed) -> MapperOutcome {
         guard let members = value.objectValue else {
             throw Malformed(what: "its 'fields' is not an object")
         }
         var fields: [String: String] = [:]
         for member in members {
             guard let text = member.value.stringValue else {
-                throw Malformed(what: "its field '\(member.key)' is not a text")
+                let given = MapperText.shown("\(member.key)=\(member.value.text())")
+                return .error(reason: "the mapper gave \(given), which is not a text")
             }
             fields[member.key] = text
         }
-        return fields
+        return .fields(fields)
     }
 
     /// The beginning of what a mapper printed, for a sentence.
-    static func shown(_ bytes: [UInt8]) -> String {
-        let text = Name.printable(Array(bytes.prefix(120)))
-        return bytes.count > 120 ? text + "…" : text
+    static func shown(_ bytes: [UInt8]) -> String { MapperText.shown(bytes, limit: 120) }
+}
+
+/// What a mapper wrote, fit to be shown: without control bytes, and not too long.
+enum MapperText {
+    /// The most bytes of a reason.
+    static let limit = 500
+
+    static func shown(_ text: String, limit: Int = limit) -> String {
+        shown(Array(text.utf8), limit: limit)
+    }
+
+    static func shown(_ bytes: [UInt8], limit: Int = limit) -> String {
+        guard bytes.count > limit else { return Name.printable(bytes) }
+        var end = limit
+        // Not amid a character.
+        while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+        return Name.printable(Array(bytes[..<end])) + "…"
     }
 }
 

@@ -13,21 +13,25 @@ import Loci
 /// ```
 ///
 /// Whoever fails with several memories in flight does not say which of them was too much: they are
-/// asked again one at a time, and what fails so is given up after `tries` attempts. Where nothing
-/// at all is answered between `failuresInARow` failures, or failures are many for what was
-/// answered, the mapper is broken.
+/// asked again one at a time, by turns, and what fails so `tries` times is given up. Where failures
+/// follow each other with no answer between them, memories that were never asked about are tried
+/// alone: where those fail too, the mapper is broken, and nobody's fault is noted.
 struct MapperQueue: Sendable {
     // MARK: Bounds
 
     /// How many memories one child is asked about at the same time.
     static let window = 16
-    /// How often one memory is asked about.
+    /// How often one memory may fail alone.
     static let tries = 3
-    /// So many failures of children with no answer between them, and the mapper is broken.
+    /// So many failures with no answer between them, and memories that are fresh are tried.
+    static let failuresInDoubt = 2
+    /// So many failures with no answer between them, the last with a fresh memory alone, and the
+    /// mapper is broken.
     static let failuresInARow = 6
-    /// So many failures altogether are always allowed, and one more for each `answersAFailure`.
-    static let failuresAllowed = 16
-    static let answersAFailure = 4
+    /// So many children may end though nothing was asked of them, and one more for each
+    /// `answersAnEnd`.
+    static let idleEndsAllowed = 16
+    static let answersAnEnd = 4
 
     // MARK: State
 
@@ -35,6 +39,10 @@ struct MapperQueue: Sendable {
         let child: Int
         var due: Int64
         var isAwaitingBody = false
+        /// Nothing else is asked of its child meanwhile.
+        var isAlone = false
+        /// It was never asked about alone before, and stands for all that were never asked about.
+        var isFresh = false
     }
 
     /// How long a child may take for an answer.
@@ -42,12 +50,14 @@ struct MapperQueue: Sendable {
     private var waiting: [MemoryID] = []
     private var suspects: [MemoryID] = []
     private var asked: [MemoryID: Asked] = [:]
-    private var attempts: [MemoryID: Int] = [:]
+    /// How often each has failed alone.
+    private var strikes: [MemoryID: Int] = [:]
     /// When each child last said something, or began to have something to say.
     private var heard: [Int: Int64] = [:]
     /// What each child answered last, to tell an answer that comes twice.
     private var answered: [Int: [MemoryID]] = [:]
-    private var failures = 0
+    private var takesNewest = false
+    private var idleEnds = 0
     private var failuresSinceAnswer = 0
     private var answers = 0
 
@@ -55,6 +65,9 @@ struct MapperQueue: Sendable {
 
     /// Whether somebody could be asked something.
     var hasWork: Bool { !waiting.isEmpty || !suspects.isEmpty }
+
+    /// Whether an answer of a child is still awaited.
+    func isAsked(_ child: Int) -> Bool { asked.values.contains { $0.child == child } }
 
     mutating func add(_ id: MemoryID) { waiting.append(id) }
 
@@ -65,26 +78,41 @@ struct MapperQueue: Sendable {
         guard asked[id] == nil else { return false }
         waiting.removeAll { $0 == id }
         suspects.removeAll { $0 == id }
-        attempts[id] = nil
+        strikes[id] = nil
         return true
     }
 
     /// What `child` is to be asked next; nil while it has enough.
     mutating func next(for child: Int, now: Int64) -> MemoryID? {
-        let mine = asked.filter { $0.value.child == child }
-        let id: MemoryID
-        if !suspects.isEmpty {
+        let mine = asked.values.filter { $0.child == child }
+        var one = Asked(child: child, due: due(now, behind: mine.count))
+        let id: MemoryID?
+        if failuresSinceAnswer >= Self.failuresInDoubt || !suspects.isEmpty {
             guard mine.isEmpty else { return nil }
-            id = suspects.removeFirst()
+            let fresh = failuresSinceAnswer >= Self.failuresInDoubt ? takeFresh() : nil
+            (one.isAlone, one.isFresh) = (true, fresh != nil)
+            id = fresh ?? (suspects.isEmpty ? nil : suspects.removeFirst())
         } else {
-            let isWithSuspect = mine.keys.contains { attempts[$0, default: 0] > 1 }
-            guard mine.count < Self.window, !isWithSuspect, !waiting.isEmpty else { return nil }
-            id = waiting.removeFirst()
+            guard mine.count < Self.window, !mine.contains(where: \.isAlone) else { return nil }
+            id = waiting.isEmpty ? nil : waiting.removeFirst()
         }
+        guard let id else { return nil }
         if mine.isEmpty { heard[child] = now }
-        attempts[id, default: 0] += 1
-        asked[id] = Asked(child: child, due: due(now, behind: mine.count))
+        asked[id] = one
         return id
+    }
+
+    /// A memory that can tell whether the mapper works at all: by turns the newest and the oldest
+    /// that waits, for those that fail may lie together; before any answer, also one that only
+    /// failed together with others.
+    private mutating func takeFresh() -> MemoryID? {
+        takesNewest.toggle()
+        let found = takesNewest ? waiting.max() : waiting.min()
+        if let found, let index = waiting.firstIndex(of: found) { return waiting.remove(at: index) }
+        guard answers == 0, let index = suspects.lastIndex(where: { strikes[$0] == nil }) else {
+            return nil
+        }
+        return suspects.remove(at: index)
     }
 
     private func due(_ now: Int64, behind: Int) -> Int64 {
@@ -114,7 +142,7 @@ struct MapperQueue: Sendable {
     /// The expected answer decided the memory.
     mutating func finish(_ id: MemoryID, now: Int64) {
         guard let child = asked.removeValue(forKey: id)?.child else { return }
-        attempts[id] = nil
+        strikes[id] = nil
         answers += 1
         failuresSinceAnswer = 0
         var last = answered[child] ?? []
@@ -128,9 +156,10 @@ struct MapperQueue: Sendable {
 
     /// The child that waits for the body; nil where it failed meanwhile.
     mutating func bodyArrived(_ id: MemoryID, now: Int64) -> Int? {
-        guard let one = asked[id], one.isAwaitingBody else { return nil }
-        let count = asked.values.count { $0.child == one.child }
-        asked[id] = Asked(child: one.child, due: due(now, behind: count))
+        guard var one = asked[id], one.isAwaitingBody else { return nil }
+        one.isAwaitingBody = false
+        one.due = due(now, behind: asked.values.count { $0.child == one.child })
+        asked[id] = one
         heard[one.child] = now
         return one.child
     }
@@ -146,38 +175,41 @@ struct MapperQueue: Sendable {
 
     /// What a child's failure leads to.
     struct Verdict: Hashable, Sendable {
-        /// Memories that are not asked about again, with the number of attempts.
-        var givenUp: [MemoryID: Int] = [:]
-        /// Memories that nobody was asked about, of a broken mapper.
-        var unasked: [MemoryID] = []
-        /// Whether no child is to be started again.
+        /// The memory that is not asked about again, for it failed alone so many times.
+        var givenUp: MemoryID?
+        var attempts = 0
+        /// Whether no child is to be started again; whatever is not decided stays so.
         var isBroken = false
         /// What the child was asked about when it failed.
         var inFlight: [MemoryID] = []
     }
 
     mutating func fail(_ child: Int) -> Verdict {
-        let mine = asked.filter { $0.value.child == child }.keys.sorted()
-        for id in mine { asked[id] = nil }
+        let mine = asked.filter { $0.value.child == child }
+        for id in mine.keys { asked[id] = nil }
         heard[child] = nil
         answered[child] = nil
-        failures += 1
-        failuresSinceAnswer += 1
-        var verdict = Verdict(inFlight: mine)
-        if mine.count == 1, attempts[mine[0], default: 0] >= Self.tries {
-            verdict.givenUp[mine[0]] = attempts.removeValue(forKey: mine[0])
-        } else {
-            suspects += mine
+        var verdict = Verdict(inFlight: mine.keys.sorted())
+        guard let first = verdict.inFlight.first else {
+            idleEnds += 1
+            verdict.isBroken = idleEnds > Self.idleEndsAllowed + answers / Self.answersAnEnd
+            return verdict
         }
-        let isTooMuch = failures > Self.failuresAllowed + answers / Self.answersAFailure
-        if isTooMuch || failuresSinceAnswer >= Self.failuresInARow { giveUp(&verdict) }
+        failuresSinceAnswer += 1
+        guard mine.count == 1 else {
+            suspects += verdict.inFlight
+            return verdict
+        }
+        let count = strikes[first, default: 0] + 1
+        strikes[first] = count
+        if mine[first]?.isFresh == true, failuresSinceAnswer >= Self.failuresInARow {
+            verdict.isBroken = true
+        } else if count >= Self.tries {
+            strikes[first] = nil
+            (verdict.givenUp, verdict.attempts) = (first, count)
+        } else {
+            suspects.append(first)
+        }
         return verdict
-    }
-
-    private mutating func giveUp(_ verdict: inout Verdict) {
-        verdict.isBroken = true
-        for (id, count) in attempts { verdict.givenUp[id] = count }
-        verdict.unasked = waiting
-        (waiting, suspects, asked, attempts) = ([], [], [:], [:])
     }
 }

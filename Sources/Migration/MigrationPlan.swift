@@ -32,6 +32,9 @@ public struct MigrationPlan: Sendable {
 
     /// Fields that the new scheme shows and memories lack: they would be `_`.
     public var missing: [MissingField] = []
+    /// Memories that lack such a field, where a mapper is to find it: where they will be is not
+    /// known, and nothing below counts them.
+    public var toMap = 0
     /// Attributes that the old layout shows and the new one does not.
     ///
     /// The memories keep them.

@@ -158,6 +158,9 @@ public struct MigrationRun: Hashable, Sendable, Identifiable {
     public let skipped: Int64
     /// Memories that are listed as failed.
     public let errors: Int64
+
+    /// The mapper's identity for people: of each hash the beginning.
+    package var shownMapper: String? { mapper.map { MapperText.shown(MapperCommand.shown($0)) } }
 }
 
 /// A memory that a run met trouble with.

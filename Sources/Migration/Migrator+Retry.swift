@@ -13,6 +13,8 @@ public struct RetryReport: Sendable {
     /// What kept the layout from going live afterwards; nil where nothing did, or where it is not
     /// being prepared.
     public let hindrance: LociError?
+    /// Memories that nobody decided or placed yet, while the layout is being prepared.
+    public let undecided: Int64
     /// Where that leaves the migration.
     public let status: MigrationStatus
 }
@@ -76,18 +78,30 @@ extension Migrator {
                 origin: origin,
                 progress: progress
             )
-            try await preparer.retryFailures(of: chosen)
+            let stop = try await preparer.retryFailures(of: chosen)
             // Without the run's mapper, what it did not decide yet would be left unmapped.
             guard mapper != nil || run.mapper == nil else { return nil }
-            return await goOn(preparer, isWhole: chosen == nil)
+            // What goes on to be wrong follows from the first.
+            return await goOn(preparer, isWhole: chosen == nil).map { stop ?? $0 }
         }
         let after = try failed(run, [.map, .place], chosen)
         return RetryReport(
             tried: before.count,
             failed: before.intersection(after).count,
             hindrance: hindrance,
+            undecided: try undecided(),
             status: try status()
         )
+    }
+
+    /// Memories beyond what is prepared; none once the layout is live.
+    private func undecided() throws(LociError) -> Int64 {
+        try tenant.catalog.read { reader in
+            guard try reader.layouts().building != nil, let run = try reader.newestMigration()
+            else { return 0 }
+            let counts = try reader.memoryCounts()
+            return max(0, counts.live + counts.trashed - run.prepared)
+        }
     }
 
     /// Prepares the rest, unless only some were meant and others are left.
@@ -175,6 +189,7 @@ extension Migrator {
             tried: before.count,
             failed: failed,
             hindrance: nil,
+            undecided: 0,
             status: try status()
         )
     }

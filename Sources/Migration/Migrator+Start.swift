@@ -33,6 +33,7 @@ extension Migrator {
             let run: PreparingRun
             if let found {
                 run = found
+                try keep(options, of: found, origin)
             } else {
                 run = try await begin(scheme, mapper, options, origin)
             }
@@ -86,7 +87,11 @@ extension Migrator {
         if isHeld { throw Self.preparing(lock) }
         if try resumable(scheme, mapper, options, .thisProcess) != nil { return }
         let made: MigrationPlan
-        if let plan { made = plan } else { made = try await planning(scheme, options.apart, nil) }
+        if let plan {
+            made = plan
+        } else {
+            made = try await planning(scheme, options.apart, mapper != nil, nil)
+        }
         if let refusal = made.refusal(options) { throw refusal }
     }
 
@@ -176,6 +181,25 @@ extension Migrator {
         guard identity.hasSameBytes(as: run.mapper ?? "") else { throw mismatch(run, mapper) }
     }
 
+    /// Notes what was added to the options of a run that goes on.
+    private func keep(
+        _ options: MigrationOptions,
+        of run: PreparingRun,
+        _ origin: Origin
+    ) throws(LociError) {
+        let former = try tenant.catalog.read { try $0.newestMigration()?.options }
+        guard former?.hasSameBytes(as: options.recorded) == false else { return }
+        try tenant.catalog.write(.full, origin: origin) { transaction in
+            _ = try Preparer.requireBuilding(run.layout, transaction)
+            try transaction.setOptions(options.recorded, of: run.id)
+            let detail = JSON.object([
+                .init("layout", .integer(Int64(run.layout.rawValue))),
+                .init("options", .string(options.recorded)),
+            ])
+            try transaction.record(.layoutBuilding, detail: detail.text())
+        }
+    }
+
     private static func mismatch(_ run: MigrationRow, _ what: String) -> LociError {
         LociError(
             .schemeMismatch,
@@ -207,7 +231,7 @@ extension Migrator {
         _ options: MigrationOptions,
         _ origin: Origin
     ) async throws(LociError) -> PreparingRun {
-        let plan = try await planning(scheme, options.apart, nil)
+        let plan = try await planning(scheme, options.apart, mapper != nil, nil)
         if let refusal = plan.refusal(options) { throw refusal }
         if options.takeSnapshotFirst { try tenant.askMountsToCommit() }
         try tuning.before(.begin)

@@ -30,6 +30,7 @@ public struct Migrator: Sendable {
     /// Changes nothing. For the time it links and removes some files of its own in the tenant's
     /// staging area, and writes some rows in a transaction that it rolls back.
     ///
+    /// `mapper`: is not asked; what it is to decide is counted apart.
     /// `links`: also reads every text, and follows its relative links.
     ///
     /// Complexity: reads every memory's attributes once; those that may collide twice.
@@ -37,10 +38,12 @@ public struct Migrator: Sendable {
         to scheme: Scheme,
         apart: Bool = false,
         links: Bool = false,
+        mapper: (any Mapper)? = nil,
         progress: ProgressFeed? = nil
     ) async throws(LociError) -> MigrationPlan {
         defer { progress?.finish() }
-        var plan = try await planning(scheme, apart, links: links, progress)
+        let isMapping = mapper != nil
+        var plan = try await planning(scheme, apart, isMapping, links: links, progress)
         guard plan.toMove > 0 else { return plan }
         let (tenant, made) = (tenant, plan)
         plan.estimate = try await BlockingPool.shared.run { () throws(LociError) in
@@ -52,6 +55,7 @@ public struct Migrator: Sendable {
     func planning(
         _ scheme: Scheme,
         _ apart: Bool,
+        _ isMapping: Bool,
         links: Bool = false,
         _ progress: ProgressFeed?
     ) async throws(LociError) -> MigrationPlan {
@@ -63,6 +67,7 @@ public struct Migrator: Sendable {
                     reader,
                     scheme: scheme,
                     apart: apart,
+                    isMapping: isMapping,
                     progress: progress
                 )
                 try planner.run()

@@ -19,6 +19,8 @@ struct Planner {
     private let shownFields: [String]
     var plan: MigrationPlan
     private let progress: ProgressFeed?
+    /// Whether a mapper is to find what memories lack: where those will be is not known.
+    private let isMapping: Bool
 
     private var paths: [PathHash] = []
     private var directories: [UInt64: DirectoryCount] = [:]
@@ -53,12 +55,14 @@ struct Planner {
         _ reader: CatalogReader,
         scheme: Scheme,
         apart: Bool,
+        isMapping: Bool = false,
         progress: ProgressFeed?
     ) throws {
         let table = try reader.layouts()
         self.reader = reader
         self.scheme = scheme
         self.progress = progress
+        self.isMapping = isMapping
         listed = table.listed
         target = table.target
         let next = LayoutNumber((table.all.last?.number.rawValue ?? 0) + 1)
@@ -140,12 +144,20 @@ struct Planner {
             return
         }
         try countMove(fields, rendered, memory)
+        if awaitsMapper(fields) {
+            plan.toMap += 1
+            return
+        }
         checkClaims(fields, rendered, memory, old)
         countDirectories(rendered, old)
         let new = NamePath(rendered + [memory.name])
         paths.append(Self.hash(new.names))
         if plan.sample == nil { plan.sample = MigrationPlan.Sample(from: old, to: new) }
         if new.names.count > (plan.deepest?.names.count ?? 0) { plan.deepest = new }
+    }
+
+    private func awaitsMapper(_ fields: MemoryFields) -> Bool {
+        isMapping && shownFields.contains { fields.attributes[$0] == nil }
     }
 
     private mutating func countMove(
@@ -273,8 +285,10 @@ struct Planner {
         var order: [NamePath] = []
         var extra: [NamePath: Int] = [:]
         let scheme = scheme
-        try eachMemory { _, memory, fields in
-            guard let rendered = try? scheme.render(fields) else { return }
+        try eachMemory { planner, memory, fields in
+            guard !planner.awaitsMapper(fields), let rendered = try? scheme.render(fields) else {
+                return
+            }
             var hash = FNV.start
             for (depth, name) in rendered.enumerated() {
                 hash = FNV.hash(name.bytes, from: hash)
@@ -307,7 +321,9 @@ struct Planner {
         guard !suspects.isEmpty else { return }
         let scheme = scheme
         try? eachMemory { planner, memory, fields in
-            guard let rendered = try? scheme.render(fields) else { return }
+            guard !planner.awaitsMapper(fields), let rendered = try? scheme.render(fields) else {
+                return
+            }
             let path = rendered + [memory.name]
             guard suspects.remove(Self.hash(path).exact) != nil else { return }
             planner.plan.twins.add(NamePath(path))

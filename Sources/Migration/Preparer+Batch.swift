@@ -84,14 +84,74 @@ private struct PreparingBatch {
                 fields = try reader.fields(of: now)
             }
             if let decision = page.decisions[memory.row] {
+                try settle(decision, memory, fields, since: since)
+            } else {
+                try placeUnlessTrashed(memory, fields, since: since)
+            }
+        }
+    }
+
+    // MARK: Decisions
+
+    /// A memory's place is another's.
+    private struct PlaceTaken: Error {
+        let path: NamePath
+    }
+
+    /// Gives a memory what the mapper decided, and its place; where that is another's, and the plan
+    /// was to refuse collisions, nothing of it stays but an error.
+    private mutating func settle(
+        _ decision: MapperOutcome,
+        _ memory: MemoryRow,
+        _ fields: MemoryFields,
+        since: ChangeNumber
+    ) throws {
+        let (transaction, before) = (transaction, skipped)
+        do {
+            try transaction.savepoint {
+                var (memory, fields) = (memory, fields)
                 try apply(decision, to: &memory, &fields)
+                try placeUnlessTrashed(memory, fields, since: since)
+                guard refusesSuffix(decision), try hasSuffix(memory) else { return }
+                let directories = try layout.scheme.render(fields)
+                throw PlaceTaken(path: NamePath(directories + [memory.name]))
             }
-            if memory.trashed == nil {
-                try place(memory, fields, since: since)
-            } else if isRetry {
-                // It needs no place as long as it is there.
-                try transaction.forgetError(preparer.run.id, memory: memory.row, step: .place)
-            }
+        } catch let taken as PlaceTaken {
+            skipped = before
+            directories.removeAll(keepingCapacity: true)
+            let path = MapperText.shown(taken.path.description)
+            try fail(memory, .map, "its place '\(path)' is another memory's")
+            try placeUnlessTrashed(memory, fields, since: since)
+        }
+    }
+
+    /// The plan could not see these collisions: it did not know what the mapper would say.
+    private func refusesSuffix(_ decision: MapperOutcome) -> Bool {
+        guard preparer.options.onCollision == .fail else { return false }
+        return switch decision {
+        // Without any, somebody gave by hand what was missing.
+        case .fields(let given): !given.isEmpty
+        case .skip: !preparer.options.leaveUnmapped
+        case .error: false
+        }
+    }
+
+    private func hasSuffix(_ memory: MemoryRow) throws -> Bool {
+        guard memory.trashed == nil else { return false }
+        return try transaction.reader.entries(of: memory.node, layouts: layout.bit)
+            .contains { $0.name != memory.name }
+    }
+
+    private mutating func placeUnlessTrashed(
+        _ memory: MemoryRow,
+        _ fields: MemoryFields,
+        since: ChangeNumber
+    ) throws {
+        if memory.trashed == nil {
+            try place(memory, fields, since: since)
+        } else if isRetry {
+            // It needs no place as long as it is there.
+            try transaction.forgetError(preparer.run.id, memory: memory.row, step: .place)
         }
     }
 
@@ -184,16 +244,15 @@ private struct PreparingBatch {
             .map { AttributeChange(key: $0.key, value: $0.value) }
         guard !new.isEmpty else { return }
         let (transaction, table, subject) = (transaction, table, memory)
-        let detail = JSON.object([
-            .init("mapper", .string(preparer.mapper?.identity ?? ""))
-        ])
+        let mapper = preparer.mapper?.identity ?? ""
+        let detail = MappedAttribute.detail(layout.number, mapper: mapper)
         memory = try transaction.savepoint {
             try transaction.change(
                 subject,
                 attributes: new,
                 primary: table.listed.number,
                 operation: .set,
-                detail: detail.text()
+                detail: detail
             )
         }
         for change in new { fields.attributes[change.key] = change.value }

@@ -58,6 +58,23 @@ struct PreparingPage: Sendable {
         }
     }
 
+    /// The first memories, taken out with what was decided about them.
+    mutating func takeFirst(_ count: Int) -> PreparingPage {
+        guard memories.count > count else {
+            defer { (memories, fields, decisions) = ([], [], [:]) }
+            return self
+        }
+        var taken = PreparingPage(asOf: asOf, memories: [], fields: [])
+        taken.memories = Array(memories.prefix(count))
+        taken.fields = Array(fields.prefix(count))
+        for memory in taken.memories {
+            taken.decisions[memory.row] = decisions.removeValue(forKey: memory.row)
+        }
+        memories.removeFirst(count)
+        fields.removeFirst(count)
+        return taken
+    }
+
     /// The memories that were decided, taken out.
     mutating func takeDecided() -> PreparingPage {
         var taken = PreparingPage(asOf: asOf, memories: [], fields: [], decisions: decisions)
@@ -151,6 +168,7 @@ extension Preparer {
             }
             guard isBuilding else { throw Self.givenUp(number) }
             round.isPaused = isPaused
+            (mapper as? any HoldableMapper)?.hold(isPaused)
             guard !round.page.decisions.isEmpty else { return }
             let decided = round.page.takeDecided()
             let count = round.isCounting ? decided.memories.count : 0
@@ -163,7 +181,7 @@ extension Preparer {
 
     private func ask(_ mapper: any Mapper, _ question: MapperQuestion) async -> Event {
         let (tenant, id) = (tenant, question.memory.id)
-        let input = MapperInput(question) { () throws(LociError) in
+        let input = MapperInput(question, of: tenant.id) { () throws(LociError) in
             try await tenant.content(of: id)
         }
         let outcome: MapperOutcome
@@ -177,12 +195,11 @@ extension Preparer {
                     .mapperFailed,
                     subject: mapper.identity,
                     message: error.reason,
-                    remedy: "See what failed with: loci migrate errors. Mend the mapper, then: "
-                        + "loci migrate retry --mapper CMD"
+                    remedy: "Mend the mapper, then: loci migrate retry --mapper CMD"
                 )
             )
         } catch {
-            outcome = .error(reason: "\(error)")
+            outcome = .error(reason: MapperText.shown("\(error)"))
         }
         return .decided(question.memory.row, Self.checked(outcome, input))
     }
@@ -191,23 +208,29 @@ extension Preparer {
     private static func checked(_ outcome: MapperOutcome, _ input: MapperInput) -> MapperOutcome {
         guard case .fields(let fields) = outcome else { return outcome }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
+            let given = MapperText.shown("\(key)=\(value)", limit: shownField)
             if let known = input.attributes[key], !known.hasSameBytes(as: value) {
+                let known = MapperText.shown(known, limit: shownField)
                 return .error(
-                    reason: "the mapper gave \(key)=\(value), but it is \(known) already; "
-                        + "use another key"
+                    reason: "the mapper gave \(given), but it is \(known) already; use another key"
                 )
             }
             do throws(LociError) {
                 try Tenant.checkAttribute(key)
             } catch {
-                return .error(reason: "the mapper gave \(key)=\(value): \(error.message)")
+                return .error(
+                    reason: MapperText.shown("the mapper gave \(given): \(error.message)")
+                )
             }
             if value.utf8.contains(0) {
-                return .error(reason: "the mapper gave a value of \(key) that holds a NUL")
+                return .error(reason: "the mapper gave \(given), which holds a NUL")
             }
         }
         return outcome
     }
+
+    /// So many bytes of a field are shown.
+    private static let shownField = 120
 }
 
 /// How far the questions of one page are: a pure value.
@@ -215,6 +238,7 @@ private struct MappingRound {
     var page: PreparingPage
     private var left: ArraySlice<MapperQuestion>
     private var asked = 0
+    private var handedOut = 0
     let isCounting: Bool
     /// Memories that are counted as prepared.
     var counted = 0
@@ -232,11 +256,19 @@ private struct MappingRound {
     /// Whether nobody is being asked, and nobody will be.
     var isOver: Bool { asked == 0 && (left.isEmpty || failure != nil) }
 
+    /// So many are asked in order; the next one is the last of all.
+    private static let inOrder = 8
+
     /// The next question, where fewer than `width` are being asked.
+    ///
+    /// Where several are asked, now and then one from the far end: a mapper that fails on all that
+    /// lie together can be told from one that is broken.
     mutating func next(_ width: Int) -> MapperQuestion? {
-        guard failure == nil, !isPaused, asked < max(1, width), let question = left.popFirst()
-        else { return nil }
+        guard failure == nil, !isPaused, asked < max(1, width) else { return nil }
+        let isFar = width > 1 && handedOut % (Self.inOrder + 1) == Self.inOrder
+        guard let question = isFar ? left.popLast() : left.popFirst() else { return nil }
         asked += 1
+        handedOut += 1
         return question
     }
 

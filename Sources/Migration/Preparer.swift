@@ -17,7 +17,7 @@ struct Preparer: Sendable {
     let options: MigrationOptions
     let origin: Origin
     let progress: ProgressFeed?
-    private let reader: PreparingReader
+    let reader: PreparingReader
 
     init(
         _ migrator: Migrator,
@@ -49,10 +49,14 @@ struct Preparer: Sendable {
 
     /// Prepares what is left and goes live.
     ///
-    /// `retrying`: whether to begin with what failed before.
+    /// `retrying`: whether to try, after all that nobody was asked about yet, what failed in an
+    /// earlier attempt.
     func run(retrying: Bool = true) async throws(LociError) {
-        if run.isResumed { try await recount() }
-        if retrying, run.isResumed { try await retryFailures() }
+        var failed: Set<MemoryID> = []
+        if run.isResumed {
+            try await recount()
+            if retrying { failed = try await failedBefore() }
+        }
         var cursor = run.cursor
         var sizer = BatchSizer(
             aim: tuning.lockAim.wholeNanoseconds,
@@ -60,11 +64,23 @@ struct Preparer: Sendable {
         )
         while true {
             cursor = try await prepare(after: cursor, &sizer)
+            if !failed.isEmpty {
+                // What the mapper failed on before may break it again: with a fresh one, and last.
+                await mapper?.end()
+                try await mapper?.begin()
+                let stop = try await retryFailures(of: failed)
+                // Why nobody tried says more than what they failed of before.
+                if let stop, try failures() > 0 { throw stop }
+                failed = []
+            }
             try await placeStragglers(&sizer)
             try await refuseFailures()
             if try await goLive(after: cursor) { return }
         }
     }
+
+    /// A mapper is given memories to choose from: where it fails, others tell whether it is broken.
+    private static let mappedPage = 1000
 
     /// Batches from the cursor to the last memory there is.
     private func prepare(
@@ -74,18 +90,21 @@ struct Preparer: Sendable {
         var cursor = first
         while true {
             let rate = try await waitWhilePaused()
-            let size = sizer.size
+            let size = mapper == nil ? sizer.size : max(sizer.size, Self.mappedPage)
             let from = cursor
             var page = try await readPage(asking: .undecided) { reader throws(SQLError) in
                 try reader.allMemories(after: from, limit: size)
             }
-            guard let last = page.memories.last else { return cursor }
-            let count = page.memories.count
-            let counted = try await decide(&page, counting: true)
-            let held = try await commit(page, cursor: last.row, counting: count - counted)
-            cursor = last.row
-            sizer.learn(rows: count, nanoseconds: held.wholeNanoseconds)
-            if rate != .none { try await Self.sleep(held) }
+            guard let end = page.memories.last?.row else { return cursor }
+            _ = try await decide(&page, counting: true)
+            repeat {
+                let part = page.takeFirst(sizer.size)
+                let count = part.memories.count
+                cursor = page.memories.isEmpty ? end : part.memories.last?.row ?? cursor
+                let held = try await commit(part, cursor: cursor, counting: count)
+                sizer.learn(rows: count, nanoseconds: held.wholeNanoseconds)
+                if rate != .none { try await Self.sleep(held) }
+            } while !page.memories.isEmpty
         }
     }
 
@@ -93,46 +112,6 @@ struct Preparer: Sendable {
         let (catalog, origin, id) = (catalog, origin, run.id)
         try await BlockingPool.shared.run { () throws(LociError) in
             try catalog.write(.normal, origin: origin) { try $0.recountPrepared(id) }
-        }
-    }
-
-    /// Memories that failed in an earlier attempt: with a mapper that may know better by now, or in
-    /// a directory that is free by now.
-    ///
-    /// `chosen`: only those.
-    func retryFailures(of chosen: Set<MemoryID>? = nil) async throws(LociError) {
-        for step in [MigrationErrorStep.map, .place] where step == .place || mapper != nil {
-            var cursor: Int64 = 0
-            while true {
-                let failed = try await readFailed(step, after: cursor)
-                guard let last = failed.last else { break }
-                cursor = last.row
-                let memories = failed.filter { chosen?.contains($0.id) ?? true }
-                guard !memories.isEmpty else { continue }
-                let asking: PreparingPage.Asking = step == .map ? .failed : .nobody
-                var page = try await readPage(asking: asking) { _ throws(SQLError) in memories }
-                do throws(LociError) {
-                    _ = try await decide(&page, counting: false)
-                } catch  where error.code == .mapperFailed {
-                    // Others may fare better: these are listed, and the next start tries them.
-                    await mapper?.end()
-                    try await mapper?.begin()
-                    break
-                }
-                _ = try await commit(page, cursor: nil, counting: 0)
-            }
-        }
-    }
-
-    private func readFailed(
-        _ step: MigrationErrorStep,
-        after cursor: Int64
-    ) async throws(LociError) -> [MemoryRow] {
-        let (reader, path, id) = (reader, catalog.path, run.id)
-        return try await BlockingPool.shared.run { () throws(LociError) in
-            try reader.use(path) {
-                try $0.memoriesFailed(in: id, step: step, after: cursor, limit: 100)
-            }
         }
     }
 
@@ -153,7 +132,7 @@ struct Preparer: Sendable {
         }
     }
 
-    private func readPage(
+    func readPage(
         asking: PreparingPage.Asking,
         _ body: @escaping @Sendable (CatalogReader) throws(SQLError) -> [MemoryRow]
     ) async throws(LociError) -> PreparingPage {
@@ -197,8 +176,10 @@ struct Preparer: Sendable {
             return (unmapped, unplaced, rows.first, path.map { NamePath($0) })
         }
         guard let first else { return }
+        // A mapper's reason may be a sentence.
+        let reason = first.reason.hasSuffix(".") ? String(first.reason.dropLast()) : first.reason
         let example =
-            "the first is '\(path?.description ?? first.name.description)': \(first.reason)."
+            "the first is '\(path?.description ?? first.name.description)': \(reason)."
         if unmapped > 0 {
             throw LociError(
                 .mapperFailed,
@@ -288,7 +269,7 @@ struct Preparer: Sendable {
 
 /// A connection that the jobs of one preparer use one after another.
 // Safe to share: used under the lock only.
-private final class PreparingReader: @unchecked Sendable {
+final class PreparingReader: @unchecked Sendable {
     private let reader: CatalogReader
     private let lock = Lock()
 

@@ -5,8 +5,9 @@ import Synchronization
 /// A mapper that is a program: it reads one JSON object a line and answers one a line.
 ///
 /// ```
-/// → {"protocol":1,"id":"01J…","path":"user=ann/a.md","name":"a.md","attributes":{"user":"ann"},
-///    "missing":["topic"],"size":120,"created":"2026-02-03T00:00:00Z","updated":"2026-…"}
+/// → {"protocol":1,"tenant":"main","id":"01J…","path":"user=ann/a.md","name":"a.md",
+///    "attributes":{"user":"ann"},"missing":["topic"],"size":120,
+///    "created":"2026-02-03T00:00:00Z","updated":"2026-02-03T00:00:00Z"}
 /// ← {"id":"01J…","fields":{"topic":"auth"}}       or "skip": reason, or "error": reason
 /// ← {"id":"01J…","want":"body"}                    the same line comes again, with "body"
 /// ```
@@ -19,14 +20,17 @@ import Synchronization
 ///
 /// A process that ends, answers nothing within `timeout`, answers what it was not asked, or prints a
 /// line that is no answer is killed, another is started, and what was in flight is asked again,
-/// then one memory at a time. What fails three times is an error of that memory. Where six
-/// processes in a row fail without an answer, nothing more is asked, and the run ends with
-/// `mapperFailed`.
+/// then one memory at a time. What fails alone three times is an error of that memory. Where six
+/// processes in a row fail without an answer, the last of them at a memory that none was asked
+/// about before, nothing more is asked, what is undecided stays so, and the run ends with
+/// `mapperFailed`; so it does where a process cannot be started, or answers only at the end of its
+/// input, for it must flush each line.
 ///
 /// A process is never left behind: it ends with `end`, and is killed when this process dies.
 ///
-/// The identity is the command line and the SHA-256 of the program's file; of an interpreter such
-/// as `python3`, also of the first argument that is a file.
+/// The identity is the command line and the SHA-256 of the program's file and of each argument that
+/// is a file; within the words of `sh -c`, too. Where one of those changes, no process is started
+/// any more. What the program loads besides is not looked at.
 public final class ProcessMapper: Mapper {
     /// How to run a program.
     public struct Options: Hashable, Sendable {
@@ -39,7 +43,7 @@ public final class ProcessMapper: Mapper {
         public init() {}
     }
 
-    /// The command line and the hash of its program.
+    /// The command line and the hashes of its files.
     public let identity: String
     /// The memories that all processes together are asked about at the same time.
     public let width: Int
@@ -47,6 +51,7 @@ public final class ProcessMapper: Mapper {
     private let options: Options
     private let words: @Sendable (String) -> Void
     private let engine = Mutex<Engine?>(nil)
+    private let group = MapperGroup()
 
     private struct Engine {
         let state: MapperEngine.Shared
@@ -76,12 +81,14 @@ public final class ProcessMapper: Mapper {
 
     /// Starts the first process; throws `mapperFailed` where it cannot be started.
     public func begin() async throws(LociError) {
-        let (command, options, words) = (command, options, words)
+        let (command, options, words, group) = (command, options, words, group)
         let failure: LociError? = await withCheckedContinuation { continuation in
             do throws(Errno) {
                 let state = try MapperEngine.Shared()
                 let thread = try Thread.spawn(name: "loci-mapper") {
-                    var loop = MapperEngine(command, options, state, words)
+                    // A process may end while it is written to.
+                    try? Signals.block(Signals.brokenPipe)
+                    var loop = MapperEngine(command, options, state, group, words)
                     let failure = loop.startFirst()
                     continuation.resume(returning: failure)
                     if failure == nil { loop.run() } else { state.close() }
@@ -108,6 +115,12 @@ public final class ProcessMapper: Mapper {
         _ = try? await BlockingPool.shared.run { () throws(LociError) in taken.thread.join() }
     }
 
+    /// Kills the processes and what they started, now and for good: for a process that a signal is
+    /// about to end.
+    ///
+    /// On any thread.
+    package func kill() { group.kill() }
+
     /// Asks a process.
     ///
     /// Throws `MapperStopped` where processes fail again and again, and outside of `begin` and
@@ -125,4 +138,14 @@ public final class ProcessMapper: Mapper {
     }
 
     static let notBegun = MapperStopped(reason: "The mapper is not running.")
+}
+
+/// A mapper that has questions of its own in store, and can keep them back.
+protocol HoldableMapper: Mapper {
+    /// Whether nothing more is to be asked for now; what is asked is still answered.
+    func hold(_ isHeld: Bool)
+}
+
+extension ProcessMapper: HoldableMapper {
+    func hold(_ isHeld: Bool) { engine.withLock { $0?.state }?.put(.hold(isHeld)) }
 }

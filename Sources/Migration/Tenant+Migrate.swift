@@ -45,7 +45,11 @@ extension Tenant {
         let migrator = Migrator(self)
         var report = MigrationReport()
         if options.dryRun {
-            report.plan = try await migrator.plan(to: scheme, apart: options.apart)
+            report.plan = try await migrator.plan(
+                to: scheme,
+                apart: options.apart,
+                mapper: mapper
+            )
             report.duration = ContinuousClock.now - began
             return report
         }

@@ -51,6 +51,12 @@ struct MapperCommandTests {
             ("--mapper 'python3 mapper.py' --mapper-timeout soon", "'soon' is not a "),
             ("--mapper 'python3 mapper.py' --mapper-timeout 0s", "'0s' is not a time that"),
             ("--mapper-jobs 2", "go with --mapper."),
+            ("--mapper 'python3 nowhere.py'", "The mapper's script 'nowhere.py' is not there."),
+            ("--mapper 'python3 -u x/no.py 7'", "The mapper's script 'x/no.py' is not there."),
+            ("--mapper 'sh nowhere'", "The mapper's script 'nowhere' is not there."),
+            ("--mapper node", "The mapper 'node' is given no script."),
+            ("--mapper /tmp", "The mapper's program '/tmp' is a directory."),
+            ("--mapper mapper.py", "was not found in PATH. Name the one that lies here with its "),
         ]
     )
     func refuses(_ options: String, _ words: String) throws {
@@ -69,9 +75,81 @@ struct MapperCommandTests {
         )
         #expect(outcome.status == 9)
         #expect(
-            outcome.errors.contains("The mapper './tool' cannot be started: Exec format error.")
+            outcome.errors.contains("The mapper './tool' cannot be started: it is no program")
         )
         #expect(try sandbox.must("loci migrate status --json").json.first?["state"] == "none")
+    }
+
+    @Test(
+        "its identity has the hash of each word that is a file, also within sh -c",
+        arguments: [
+            ("python3 mapper.py", 2), ("python3 -u mapper.py words.txt", 3),
+            ("sh -c \"cat words.txt | python3 mapper.py\"", 3), ("python3 -c 'import mapper'", 1),
+        ]
+    )
+    func identity(_ command: String, _ files: Int) throws {
+        let sandbox = try Self.filled(1)
+        try sandbox.must("echo words >words.txt")
+        // It answers nothing of use: only its identity is looked at.
+        _ = try sandbox.run("\(Self.start) --mapper '\(command.replacing("'", with: "\""))'")
+        let mapper = try sandbox.must("loci migrate history --json").json.first?["mapper"]
+        let hashes = mapper?.stringValue?.split(separator: "sha256:").last?.split(separator: "+")
+        #expect(hashes?.count == files, "\(command)")
+    }
+
+    @Test("a plan with the mapper exits as the start would, and does not run it")
+    func plans() throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        try sandbox.must(
+            """
+            for user in ann bob; do mkdir -p source/$user; echo 1 >source/$user/1.md; done
+            loci import source --scheme-of-source '{user}' -q
+
+            """ + Self.mapper()
+        )
+        let plan = "loci migrate plan 'topic={topic}' --json"
+        let bare = try sandbox.run(plan)
+        #expect(try bare.status == 6 && bare.json.first?["collisions"]?.integerValue == 1)
+        let mapped = try sandbox.must("\(plan) --mapper 'python3 mapper.py'")
+        #expect(try mapped.json.first?["toMap"]?.integerValue == 2)
+        #expect(try sandbox.run("ls asked").status != 0)
+        #expect(try sandbox.run("\(plan) --mapper 'python3 nowhere.py'").status == 2)
+    }
+
+    @Test("a retry says what stopped the mapper, and how much was not asked about")
+    func tellsHindrance() throws {
+        let sandbox = try Self.filled(
+            60,
+            "if memory['name'] == '2.md' or os.path.exists('away'): sys.exit(5)"
+        )
+        let start = try sandbox.run("touch away; \(Self.withMapper)")
+        #expect(start.status == 9)
+        #expect(start.errors.contains("failed again and again"))
+        let retry = try sandbox.run("loci migrate retry --mapper 'python3 mapper.py' --json")
+        #expect(retry.status == 9)
+        let report = try #require(try retry.json.first)
+        #expect(report["undecided"]?.integerValue == 60 && report["tried"]?.integerValue == 0)
+        #expect(report["hindrance"]?.stringValue?.contains("failed again and again") == true)
+        #expect(try sandbox.must("loci migrate errors").output.isEmpty)
+        let rest = try sandbox.run("rm away; loci migrate retry --mapper 'python3 mapper.py'")
+        #expect(rest.status == 9)
+        let again = try sandbox.run("touch away; loci migrate retry --mapper 'python3 mapper.py'")
+        #expect(again.status == 7)
+        #expect(again.errors.contains("1 memory failed again. 1 memory could not be mapped"))
+    }
+
+    @Test("abort leaves what the mapper found, and --forget-mapped takes it back, also later")
+    func forgets() throws {
+        let sandbox = try Self.filled(3)
+        let topics = "loci ls -R --json | grep -c '\"topic\"' || true"
+        try sandbox.must("\(Self.withMapper) -q; loci migrate abort -q")
+        #expect(try sandbox.must(topics).output == "3\n")
+        let outcome = try sandbox.must("loci migrate abort --forget-mapped")
+        #expect(outcome.output.contains("given up, and what its mapper found with it."))
+        #expect(try sandbox.must(topics).output == "0\n")
+        try sandbox.must("\(Self.withMapper) -q; loci migrate abort --forget-mapped -q")
+        #expect(try sandbox.must(topics).output == "0\n")
+        #expect(try sandbox.must("loci fsck").status == 0)
     }
 
     @Test("quotes make words, as in a shell, and jq is a mapper")
@@ -211,7 +289,9 @@ struct MapperCommandTests {
             #expect(run["started"]?.stringValue != nil && run["ended"]?.stringValue != nil)
             #expect(run["seconds"] != .null && run["liveSeconds"] != .null)
         }
+        let mapper = try #require(old["mapper"]?.stringValue)
         let rows = try sandbox.must("loci migrate history").lines
+        #expect(rows[1].contains("python3 mapper.py sha256:") && !rows[1].contains(mapper))
         #expect(rows.count == 2)
         #expect(rows[1].contains("\tann\taborted\t") && rows[1].contains("topics first"))
     }

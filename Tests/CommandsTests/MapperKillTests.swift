@@ -98,4 +98,37 @@ struct MapperKillTests {
         )
         #expect(try sandbox.must("loci migrate status --json").json.first?["state"] == "moving")
     }
+
+    @Test(
+        "a signal ends what the mapper started too, says how to go on, and ends the start as ever",
+        arguments: [("TERM", 143), ("HUP", 129)]
+    )
+    func takesAlong(_ signal: String, _ status: Int) throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        let outcome = try sandbox.must(
+            """
+            mkdir -p source/ann; echo 1 >source/ann/1.md
+            loci import source --scheme-of-source '{user}' -q
+            cat >mapper.py <<'END'
+            import os, signal, sys, time
+            with open("pid.new", "w") as pid: pid.write("%d" % os.getpid())
+            os.rename("pid.new", "pid")
+            time.sleep(600)
+            END
+            loci migrate start 'topic={topic}/user={user}' \
+                --mapper "sh -c 'cat | python3 mapper.py'" 2>errors & start=$!
+            for n in $(seq 1000); do [ -s pid ] && break; sleep 0.02; done
+            kill -\(signal) $start
+            status=0; wait $start || status=$?
+            for n in $(seq 500); do [ -d /proc/$(cat pid) ] || break; sleep 0.02; done
+            [ ! -d /proc/$(cat pid) ]
+            echo $status; cat errors
+            """
+        )
+        #expect(
+            outcome.lines == [
+                "\(status)", "loci: interrupted; the same command goes on where it was.",
+            ]
+        )
+    }
 }

@@ -49,7 +49,7 @@ struct ReadmeTests {
         )
         #expect(paths.lines == ["rotate the keys", "rotate the keys", "topic=auth"])
         try home.must(blocks[1])
-        try home.must("cat >~/kinds.py <<'END'\n\(mapper)\nEND\nchmod +x ~/kinds.py")
+        try home.must("cat >~/kinds.py <<'END'\n\(mapper)\nEND")
         let mapped = try home.must(blocks[2])
         #expect(mapped.output.contains("no kind in its name"))
     }

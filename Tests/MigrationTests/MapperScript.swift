@@ -22,6 +22,7 @@ final class MapperScript: Sendable {
     }
 
     private static let prelude = """
+        #!/usr/bin/env python3
         import json, os, sys, time
         here = os.path.dirname(os.path.abspath(__file__))
         with open(here + "/pids", "a") as f: f.write("%d\\n" % os.getpid())
@@ -47,18 +48,24 @@ final class MapperScript: Sendable {
     /// Writes it anew, as somebody does who mends it.
     func write(_ body: String) throws {
         let text = Self.prelude + body + "\n"
-        try File.open(scratch.path + "/mapper.py", [.writeOnly, .create, .truncate])
-            .write(Array(text.utf8))
+        let path = scratch.path + "/mapper.py"
+        try File.open(path, [.writeOnly, .create, .truncate], mode: 0o755).write(Array(text.utf8))
     }
 
     var directory: String { scratch.path }
     var command: String { "python3 \(scratch.path)/mapper.py" }
 
-    func mapper(_ jobs: Int = 1, timeout: Duration = .seconds(60)) throws -> ProcessMapper {
+    /// `isProgram`: started as a program, not by an interpreter that is given it.
+    func mapper(
+        _ jobs: Int = 1,
+        timeout: Duration = .seconds(60),
+        isProgram: Bool = false
+    ) throws -> ProcessMapper {
         var options = ProcessMapper.Options()
         options.jobs = jobs
         options.timeout = timeout
         let words = words
+        let command = isProgram ? "\(scratch.path)/mapper.py" : command
         return try ProcessMapper(command, options: options) { words.add($0) }
     }
 

@@ -168,6 +168,90 @@ struct MapperTests {
         #expect(await code { try await rig.migrator.start(to: third) } == .wrongState)
     }
 
+    /// Two memories that a scheme without users can only tell apart by what they lack.
+    private func doubled() async throws -> Rig {
+        let scratch = try Scratch()
+        let tenant = try scratch.create("user={user}")
+        try await tenant.add("user=ann/a.md")
+        try await tenant.add("user=bob/a.md")
+        return Rig(scratch, tenant)
+    }
+
+    @Test("what only a mapper can tell apart is no collision, and the plan counts it apart")
+    func tellsApart() async throws {
+        let rig = try await doubled()
+        let scheme = try Scheme("topic={topic}")
+        #expect(await code { try await rig.migrator.start(to: scheme) } == .collision)
+        let mapper = ClosureMapper(identity: "user") { input in
+            .fields(["topic": input.attributes["user"] ?? ""])
+        }
+        let plan = try await rig.migrator.plan(to: scheme, mapper: mapper)
+        #expect(plan.toMap == 2 && plan.collisions.count == 0 && plan.memories == 2)
+        try await rig.migrator.checkStart(to: scheme, mapper: mapper)
+        try await rig.migrator.start(to: scheme, mapper: mapper)
+        #expect(try rig.tenant.has("topic=ann/a.md") && rig.tenant.has("topic=bob/a.md"))
+        try await rig.tenant.expectClean()
+    }
+
+    @Test("where a mapper gives two memories one place, one gets nothing but an error")
+    func mapsTogether() async throws {
+        let rig = try await doubled()
+        let scheme = try Scheme("topic={topic}")
+        let mapper = ClosureMapper(identity: "db") { _ in .fields(["topic": "db"]) }
+        let failed = await code { try await rig.migrator.start(to: scheme, mapper: mapper) }
+        #expect(failed == .mapperFailed)
+        let failures = try rig.migrator.errors().failures
+        #expect(failures.map(\.path?.description) == ["user=bob/a.md"])
+        #expect(failures.map(\.reason) == ["its place 'topic=db/a.md' is another memory's"])
+        let bob = try rig.tenant.memory(at: try NamePath("user=bob/a.md"))
+        #expect(bob.attributes["topic"] == nil)
+        let better = ClosureMapper(identity: "db2") { _ in .fields(["topic": "db2"]) }
+        let report = try await rig.migrator.retry(mapper: better)
+        #expect(report.failed == 0 && report.undecided == 0)
+        #expect(try rig.tenant.has("topic=db/a.md") && rig.tenant.has("topic=db2/a.md"))
+        try await rig.tenant.expectClean()
+    }
+
+    @Test("where collisions may have a suffix, what a mapper puts together gets one")
+    func suffixes() async throws {
+        let rig = try await doubled()
+        let mapper = ClosureMapper(identity: "db") { _ in .fields(["topic": "db"]) }
+        try await rig.migrator.start(
+            to: try Scheme("topic={topic}"),
+            mapper: mapper,
+            options: .with { $0.onCollision = .suffix }
+        )
+        #expect(try rig.tenant.has("topic=db/a.md"))
+        #expect(try rig.migrator.errors().failures.isEmpty)
+        try await rig.tenant.expectClean()
+    }
+
+    @Test("after an abort, what the mapper gave can be taken back, but for what somebody changed")
+    func forgets() async throws {
+        let rig = try await filled()
+        let mapper = ClosureMapper(identity: "db") { _ in .fields(["topic": "db", "mood": "ok"]) }
+        #expect(await code { _ = try rig.migrator.forgetMapped() } == .wrongState)
+        try await rig.migrator.start(to: try Scheme(Self.scheme), mapper: mapper)
+        #expect(await code { _ = try rig.migrator.forgetMapped() } == .wrongState)
+        let mine = try rig.tenant.memory(at: try NamePath("user=ann/n2.md"))
+        _ = try await rig.tenant.set(
+            mine.id,
+            attributes: ["topic": "mine"],
+            origin: Scratch.origin
+        )
+        try rig.migrator.abort(origin: Scratch.origin)
+        let forgotten = try rig.migrator.forgetMapped(origin: Scratch.origin)
+        #expect(forgotten.attributes == 5 && forgotten.kept == 0)
+        let topics = try (1...4).map { number in
+            let memory = try rig.tenant.memory(at: try NamePath("user=ann/n\(number).md"))
+            #expect(memory.attributes["mood"] == nil)
+            return memory.attributes["topic"]
+        }
+        #expect(topics == [nil, "mine", nil, "own"])
+        #expect(try rig.migrator.forgetMapped(origin: Scratch.origin).attributes == 0)
+        try await rig.tenant.expectClean()
+    }
+
     @Test("memories in the trash are mapped too, and restored where they belong")
     func trash() async throws {
         let rig = try await filled()

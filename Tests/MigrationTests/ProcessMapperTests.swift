@@ -26,7 +26,9 @@ struct ProcessMapperTests {
         try await rig.tenant.expectClean()
     }
 
-    @Test("a line tells protocol, id, path, name, attributes, what is missing, size and times")
+    @Test(
+        "a line tells protocol, tenant, id, path, name, attributes, what is missing, size and times"
+    )
     func tells() async throws {
         let rig = try await Rig.untopical(1)
         let script = try MapperScript(Self.topical)
@@ -34,6 +36,7 @@ struct ProcessMapperTests {
         let memory = try rig.tenant.memory(at: try NamePath("user=ann/n1.md"))
         let line = try #require(try script.given.first)
         #expect(line["protocol"]?.integerValue == 1)
+        #expect(line["tenant"]?.stringValue == rig.tenant.id.rawValue)
         #expect(line["id"]?.stringValue == memory.id.description)
         #expect(line["path"]?.stringValue == "user=ann/n1.md")
         #expect(line["name"]?.stringValue == "n1.md")
@@ -183,6 +186,30 @@ struct ProcessMapperTests {
         try await rig.tenant.expectClean()
     }
 
+    @Test("a pause keeps back what no process was asked yet")
+    func pauses() async throws {
+        let rig = try await Rig.untopical(60)
+        let script = try MapperScript(
+            """
+            for memory in memories():
+                while not os.path.exists(here + "/go"): time.sleep(0.01)
+                say(memory, fields={"topic": "t" + memory["name"][1:-3]})
+            """
+        )
+        async let started = rig.map(try script.mapper())
+        while script.asked.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+        try rig.migrator.pause(origin: Scratch.origin)
+        // Some ticks of the preparer, which looks for pauses.
+        try await Task.sleep(for: .seconds(2))
+        _ = try File.open(script.directory + "/go", [.writeOnly, .create])
+        while script.asked.count < 16 { try await Task.sleep(for: .milliseconds(5)) }
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(script.asked.count == 16)
+        try rig.migrator.resume(origin: Scratch.origin)
+        _ = try await started
+        #expect(try rig.ownTopics(60) == 60)
+    }
+
     @Test("a mapper that was given up with its layout ends at once")
     func endsWithAbort() async throws {
         let rig = try await Rig.untopical(3)
@@ -194,5 +221,23 @@ struct ProcessMapperTests {
         #expect(code == .wrongState)
         #expect(script.processes.allSatisfy { !$0.exists })
         try await rig.tenant.expectClean()
+    }
+}
+
+@Suite("How long mappers take to end", .serialized)
+struct TimedMapperTests {
+    @Test("processes that do not end with their input are waited for together")
+    func endsTogether() async throws {
+        let script = try MapperScript("time.sleep(600)")
+        let rig = try await Rig.untopical(120)
+        let mapper = try script.mapper(6, timeout: .seconds(600))
+        let started = Task { try await rig.map(mapper) }
+        while script.processes.count < 6 { try await Task.sleep(for: .milliseconds(5)) }
+        let began = ContinuousClock.now
+        started.cancel()
+        _ = try? await started.value
+        // One after the other they would have 12 seconds.
+        #expect(ContinuousClock.now - began < .seconds(9))
+        #expect(script.processes.allSatisfy { !$0.exists })
     }
 }

@@ -118,6 +118,11 @@ int clinux_signalfd(const int *signals, size_t count);
 // The next signal of a signalfd.
 int clinux_next_signal(int descriptor);
 int clinux_ignore_signal(int signal);
+// From now on, the signal's number is written to the descriptor as one byte, instead of what the
+// signal would do; nothing changes where it is ignored.
+int clinux_note_signal(int signal, int descriptor);
+// Lets the signal do what it does, to this process.
+int clinux_die_of_signal(int signal);
 
 ssize_t clinux_random(void *buffer, size_t size);
 int64_t clinux_clock_monotonic(void);
@@ -151,6 +156,8 @@ int clinux_spawn(pid_t *pid, const char *executable, char *const arguments[],
 // else as with clinux_spawn.
 int clinux_spawn_guarded(pid_t *pid, const char *executable, char *const arguments[],
                          char *const environment[], const int sources[3]);
+// A descriptor that is readable once the process has ended (pidfd_open).
+int clinux_open_process(pid_t pid);
 // 1 when the child has ended and was not waited for yet, else 0.
 int clinux_has_ended(pid_t pid);
 int clinux_set_nonblocking(int descriptor);
