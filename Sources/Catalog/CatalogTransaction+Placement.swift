@@ -81,7 +81,8 @@ extension CatalogTransaction {
         let table = try reader.layouts()
         let entries = try reader.entries(of: old.node, layouts: table.occupied)
         for layout in table.served {
-            let oldDirectories = try layout.scheme.render(before)
+            // A layout that is building may have no place for what is changed to get one there.
+            let oldDirectories = try? layout.scheme.render(before)
             let newDirectories = try layout.scheme.render(after)
             if oldDirectories == newDirectories && old.name == new.name { continue }
             try table.checkClaims(on: newDirectories, name: new.name, of: layout)
@@ -117,7 +118,7 @@ extension CatalogTransaction {
         _ after: MemoryFields
     ) throws {
         let target = try reader.layouts().target.scheme
-        guard try target.render(before) != target.render(after) else { return }
+        guard try (try? target.render(before)) != target.render(after) else { return }
         try run("UPDATE revision SET layout = NULL WHERE memory = ?", .integer(memory))
     }
 

@@ -169,6 +169,11 @@ extension MigrateVerb {
                     let status = try Migrator(tenant).status()
                     return try speech.print(text) { status.json }
                 }
+                // One command for many tenants is given again until all have it.
+                if several, let status = try Self.started(tenant, scheme) {
+                    let text = "It is live already. " + StatusText.movers(status)
+                    return try speech.print("\(tenant.id): \(text)") { status.json }
+                }
                 let status = try await showing("preparing", speech) { feed in
                     try await Migrator(tenant).start(
                         to: scheme,
@@ -178,10 +183,24 @@ extension MigrateVerb {
                         progress: feed
                     )
                 }
-                let text = "Started. " + StatusText.movers(status)
+                let passed =
+                    "The mapper passed over \(Grouped.text(status.skipped)), see: "
+                    + "loci migrate errors --skipped. "
+                let text =
+                    "Started. " + (status.skipped > 0 ? passed : "") + StatusText.movers(status)
                 try speech.print(MigrateVerb.named(text, tenant, several)) { status.json }
             }
             try outcome.finish(speech)
+        }
+
+        /// The state of a tenant whose newest migration made the scheme's layout live.
+        private static func started(
+            _ tenant: Tenant,
+            _ scheme: Scheme
+        ) throws(LociError) -> MigrationStatus? {
+            let status = try Migrator(tenant).status()
+            let isLive = [.moving, .ready, .complete].contains(status.state)
+            return isLive && status.run?.toScheme == scheme ? status : nil
         }
 
         /// What a plan finds, as the one answer that `--check` gives: no, and why.

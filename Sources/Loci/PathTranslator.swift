@@ -164,7 +164,7 @@ private struct PathLookup {
             return nil
         }
         let fields = try reader.fields(of: memory)
-        for layout in ended where try layout.scheme.render(fields) == path.parent.names {
+        for layout in ended where (try? layout.scheme.render(fields)) == path.parent.names {
             return try place(of: memory, path)
         }
         return nil

@@ -1,13 +1,54 @@
 import Blobs
 import Catalog
+import Linux
 import Loci
 import Migration
 import SQL
+import Synchronization
 import Testing
 
 /// Keys are guesses: what gets a number stands under a key that was chosen before.
 @Suite("Keys that two want")
 struct CollisionTests {
+    private final class Added: Sendable {
+        let isDone = Atomic<Bool>(false)
+    }
+
+    @Test("a memory that cannot be placed and came after the plan ends the start, and is listed")
+    func unplaceable() async throws {
+        let scratch = try Scratch()
+        let tenant = try scratch.create("user={user}")
+        try await tenant.add("user=ann/n.md")
+        var tuning = MigrationTuning()
+        let added = Added()
+        tuning.interrupt = { step in
+            guard step == .begin else { return nil }
+            Task.detached {
+                defer { added.isDone.store(true, ordering: .releasing) }
+                _ = try await tenant.append(
+                    [1],
+                    name: Name("long.md"),
+                    attributes: ["user": "bob", "topic": String(repeating: "x", count: 300)],
+                    origin: Scratch.origin
+                )
+            }
+            while !added.isDone.load(ordering: .acquiring) { SystemClock.sleep(.milliseconds(1)) }
+            return nil
+        }
+        let migrator = Migrator(tenant, tuning: tuning)
+        let scheme = try Scheme("topic={topic}/user={user}")
+        #expect(await code { try await migrator.start(to: scheme) } == .collision)
+        let failures = try migrator.errors().failures
+        #expect(failures.map(\.name.description) == ["long.md"])
+        #expect(failures.allSatisfy { $0.attempts <= 2 })
+        #expect(await code { try await migrator.start(to: scheme) } == .collision)
+        let memory = try tenant.memory(at: NamePath("user=bob/long.md"))
+        _ = try await tenant.set(memory.id, attributes: ["topic": "x"], origin: Scratch.origin)
+        try await migrator.start(to: scheme)
+        #expect(try tenant.has("topic=x/user=bob/long.md"))
+        try await tenant.expectClean()
+    }
+
     private static let path = "user=ann/topic=auth/notes.md"
 
     private func filled() async throws -> (rig: Rig, memory: Memory) {
