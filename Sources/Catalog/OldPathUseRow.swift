@@ -65,17 +65,17 @@ package struct OldPathUseRow: Hashable, Sendable {
 
     /// The row that counts a use: of its own key or a wider one.
     ///
-    /// `limit`: how many rows there may be of keys as narrow as its own; for wider ones as many
-    /// again, and one for the rest.
+    /// `count`: how many rows there are. `limit`: how many there may be of keys as narrow as its
+    /// own; for wider ones as many again, and one for the rest.
     package static func key<E: Error>(
         for key: Key,
+        count: Int,
         limit: Int,
-        isKnown: (Key) throws(E) -> Bool,
-        count: () throws(E) -> Int
+        isKnown: (Key) throws(E) -> Bool
     ) throws(E) -> Key {
         var (key, limit) = (key, limit)
         let room = limit
-        while let wider = key.wider, try !isKnown(key), try count() >= limit {
+        while let wider = key.wider, count >= limit, try !isKnown(key) {
             key = wider
             limit += room
         }
@@ -126,7 +126,7 @@ extension CatalogReader {
         ) { row throws(SQLError) in Int(row.integer(0)) } ?? 0
     }
 
-    private func hasUse(_ key: OldPathUseRow.Key) throws(SQLError) -> Bool {
+    fileprivate func hasUse(_ key: OldPathUseRow.Key) throws(SQLError) -> Bool {
         try statement(
             """
             SELECT 1 FROM old_path_use WHERE layout = ? AND prefix = ? AND uid = ? AND process = ?
@@ -137,15 +137,6 @@ extension CatalogReader {
             .integer(Int64(key.uid)),
             .text(key.process)
         ) { _ throws(SQLError) in true } ?? false
-    }
-
-    fileprivate func widened(_ key: OldPathUseRow.Key) throws(SQLError) -> OldPathUseRow.Key {
-        try OldPathUseRow.key(for: key, limit: Catalog.oldPathUseLimit) {
-            key throws(SQLError) in
-            try hasUse(key)
-        } count: { () throws(SQLError) in
-            try oldPathUseCount(of: key.layout)
-        }
     }
 }
 
@@ -160,9 +151,28 @@ extension CatalogTransaction {
         try run("DELETE FROM old_path_use WHERE layout = ?", .integer(Int64(layout.rawValue)))
     }
 
-    /// Counts a use of a name that only a layout has that is not listed.
-    package func countUse(_ use: OldPathUseRow) throws(SQLError) {
-        let key = try reader.widened(use.key)
+    /// Counts uses of names that only a layout has that is not listed.
+    ///
+    /// Those of a layout that has ended are passed over: nobody would delete their rows.
+    ///
+    /// Complexity: a look at each use's row; what a layout has is counted once.
+    package func countUses(_ uses: [OldPathUseRow]) throws {
+        let table = try reader.layouts()
+        for (number, uses) in Dictionary(grouping: uses, by: \.key.layout) {
+            guard let layout = table[number], layout.isLive else { continue }
+            var count = try reader.oldPathUseCount(of: number)
+            for use in uses { try countUse(use, rows: &count) }
+        }
+    }
+
+    /// `rows`: how many the layout has.
+    private func countUse(_ use: OldPathUseRow, rows: inout Int) throws(SQLError) {
+        let key = try OldPathUseRow.key(
+            for: use.key,
+            count: rows,
+            limit: Catalog.oldPathUseLimit
+        ) { key throws(SQLError) in try reader.hasUse(key) }
+        if try !reader.hasUse(key) { rows += 1 }
         try run(
             """
             INSERT INTO old_path_use(layout, prefix, uid, process, pid, count, first, last)

@@ -12,7 +12,8 @@ extension MigrateVerb {
                 discussion: """
                     Refused while they were used within the quiet period, while a process works in \
                     a directory that only the old layout has or has one open, and while a mount is \
-                    pinned to it (-o layout=, subdir=); each is named. With --json they are the \
+                    pinned to it (-o layout=, subdir=); each is named. Refused too while a mount \
+                    does not answer, since whom it saw is not known. With --json they are the \
                     array 'blockers'. --force ends it all the same, which 'history' shows.
                     """
             )
@@ -58,14 +59,16 @@ extension MigrateVerb {
                 try migrator.check(check)
                 let found = try migrator.blockers(of: number, quietPeriod: period)
                 let text =
-                    found.isEmpty
+                    found.total == 0
                     ? "Nothing is in the way."
-                    : "With --force nothing is in the way. It would override \(found.count): "
-                        + found.prefix(16).map(\.sentence).joined(separator: "; ") + "."
+                    : "With --force nothing is in the way. It would override "
+                        + "\(Grouped.text(found.total)): \(found.sentence)."
                 let status = try migrator.status().json
                 try step.speech.print(MigrateVerb.named(text, tenant, several)) {
                     .object(
-                        (status.objectValue ?? []) + [.init("blockers", .array(found.map(\.json)))]
+                        (status.objectValue ?? []) + [
+                            .init("blockers", .array(found.blockers.map(\.json)))
+                        ]
                     )
                 }
             }

@@ -34,7 +34,9 @@ public struct MigrationBlocker: Hashable, Sendable {
 extension MigrationBlocker {
     /// Who it is and what they do, for a refusal.
     package var sentence: String {
-        var who = command ?? "several commands"
+        // A process calls itself what it likes, and directories have any name.
+        var who = command.map { Name.printable($0) } ?? "several commands"
+        let path = Name.printable(path)
         if let pid { who += " (process \(pid)" }
         if let user { who += "\(pid == nil ? " (" : ", ")user \(UserName.text(of: user))" }
         if pid != nil || user != nil { who += ")" }
@@ -55,9 +57,10 @@ public struct MigrationBlockers: Error, Hashable, Sendable {
     /// How many there are.
     public let total: Int
 
-    init(_ all: [MigrationBlocker]) {
-        blockers = Array(all.prefix(Self.kept))
-        total = all.count
+    /// `total`: how many there are, of which `found` may be the first.
+    init(_ found: [MigrationBlocker], total: Int) {
+        blockers = Array(found.prefix(Self.kept))
+        self.total = total
     }
 
     /// So many are kept.

@@ -11,8 +11,8 @@ extension Migrator {
     /// seen as far as this one may look at them.
     ///
     /// `force`: ends it all the same; whom it overrode is recorded.
-    /// Throws `oldPathsInUse` naming them, with `MigrationBlockers` as its cause, `wrongState`,
-    /// `notFound`.
+    /// Throws `oldPathsInUse` naming them, with `MigrationBlockers` as its cause, `busy` where a
+    /// mount does not write down in time whom it saw, `wrongState`, `notFound`.
     public func retire(
         _ number: LayoutNumber? = nil,
         force: Bool = false,
@@ -25,18 +25,17 @@ extension Migrator {
             let reader = transaction.reader
             let layout = try Self.retireAllowed(MigrationFacts(reader), number)
             let since = transaction.now - quietPeriod
-            let found = MigrationBlockers(try scene.blockers(of: layout, since: since, reader))
-            if !force { try Self.refuse(found, layout, quietPeriod) }
-            let isForced = found.total > 0
+            let found = try scene.blockers(of: layout, since: since, reader)
+            if !force { try Self.refuse(found, scene.silent, layout, quietPeriod) }
+            let isForced = found.total > 0 || !scene.silent.isEmpty
+            let users = found.blockers.prefix(MigrationBlockers.named).map(\.sentence)
             let detail = JSON.object([
                 .init("layout", .integer(Int64(layout.number.rawValue))),
                 .init("scheme", .string(layout.scheme.text)),
                 .init("forced", .bool(isForced)),
                 .init(
                     "users",
-                    .array(
-                        found.blockers.prefix(MigrationBlockers.named).map { .string($0.sentence) }
-                    )
+                    .array((users + scene.silent.map(\.silence)).map { .string($0) })
                 ),
             ])
             try Self.end(layout, .layoutRetired, detail: detail.text(), transaction)
@@ -58,7 +57,7 @@ extension Migrator {
     public func blockers(
         of number: LayoutNumber? = nil,
         quietPeriod: Duration = Self.quietPeriod
-    ) throws(LociError) -> [MigrationBlocker] {
+    ) throws(LociError) -> MigrationBlockers {
         try look(number, quietPeriod).blockers
     }
 
@@ -68,28 +67,38 @@ extension Migrator {
         _ quietPeriod: Duration,
         force: Bool
     ) throws(LociError) {
-        let (layout, blockers) = try look(number, quietPeriod)
-        if !force { try Self.refuse(MigrationBlockers(blockers), layout, quietPeriod) }
+        let (layout, blockers, silent) = try look(number, quietPeriod)
+        if !force { try Self.refuse(blockers, silent, layout, quietPeriod) }
     }
 
     private func look(
         _ number: LayoutNumber?,
         _ quietPeriod: Duration
-    ) throws(LociError) -> (layout: Layout, blockers: [MigrationBlocker]) {
+    ) throws(LociError) -> (layout: Layout, blockers: MigrationBlockers, silent: [MountInfo]) {
         let scene = try scene()
         let since = tenant.clock() - quietPeriod
         return try tenant.catalog.read { reader in
             let layout = try Self.retireAllowed(MigrationFacts(reader), number)
-            return (layout, try scene.blockers(of: layout, since: since, reader))
+            let blockers = try scene.blockers(of: layout, since: since, reader)
+            return (layout, blockers, scene.silent)
         }
     }
 
     private static func refuse(
         _ found: MigrationBlockers,
+        _ silent: [MountInfo],
         _ layout: Layout,
         _ quiet: Duration
     ) throws(LociError) {
-        guard found.total > 0 else { return }
+        guard found.total > 0 else {
+            guard let mount = silent.first else { return }
+            throw LociError(
+                .busy,
+                subject: mount.mountPoint,
+                message: "Whether \(layout.title) is in use is not known: \(mount.silence).",
+                remedy: "Try again, unmount it, or end the layout all the same with --force."
+            )
+        }
         let past = quiet > .zero ? ", or was within \(LociDuration.text(quiet))" : ""
         throw LociError(
             .oldPathsInUse,
@@ -103,8 +112,9 @@ extension Migrator {
     /// What mounts and processes are up to, looked at before a transaction begins.
     private func scene() throws(LociError) -> MountScene {
         // Mounts write down once a second who used old paths, and before they answer.
-        try tenant.askMountsToCommit()
-        return MountScene(try tenant.mounts())
+        var silent = try tenant.askMountsToCommit()
+        if !silent.isEmpty { silent = try tenant.askMountsToCommit(timeout: .seconds(2)) }
+        return MountScene(try tenant.mounts(), silent: silent)
     }
 }
 
@@ -117,9 +127,12 @@ private struct MountScene {
 
     private let mounts: [MountInfo]
     private let holders: [Holder]
+    /// Mounts that did not write down in time who used old paths.
+    let silent: [MountInfo]
 
-    init(_ mounts: [MountInfo]) {
+    init(_ mounts: [MountInfo], silent: [MountInfo]) {
         self.mounts = mounts
+        self.silent = silent
         // A mount whose daemon is gone keeps nobody.
         let devices = Set(
             mounts.compactMap {
@@ -140,7 +153,7 @@ private struct MountScene {
         of layout: Layout,
         since: Timestamp,
         _ reader: CatalogReader
-    ) throws -> [MigrationBlocker] {
+    ) throws -> MigrationBlockers {
         let uses = try reader.oldPathUses(
             of: layout.number,
             since: since,
@@ -149,8 +162,11 @@ private struct MountScene {
         let pinned = mounts.filter { $0.pins(layout.number) }
         var seen: Set<MigrationBlocker> = []
         let held = try holders.filter { try isOnly(layout, $0.directory, reader) }.map(\.blocker)
-        return uses.map { OldPathUse($0).blocker } + pinned.map(\.blocker)
-            + held.filter { seen.insert($0).inserted }
+        let now = pinned.map(\.blocker) + held.filter { seen.insert($0).inserted }
+        return MigrationBlockers(
+            uses.map { OldPathUse($0).blocker } + now,
+            total: try reader.oldPathUseCount(of: layout.number, since: since) + now.count
+        )
     }
 
     /// Whether a directory ends with a layout: no other live one has it.
@@ -204,6 +220,10 @@ extension MountInfo {
     /// Whether it was mounted with `-o layout=N`, or with a `subdir=` that only that layout has.
     fileprivate func pins(_ number: LayoutNumber) -> Bool {
         options.split(separator: ",").contains { $0 == "layout=\(number)" }
+    }
+
+    fileprivate var silence: String {
+        "the mount at \(Name.printable(mountPoint)), process \(pid), does not answer"
     }
 
     fileprivate var blocker: MigrationBlocker {

@@ -72,6 +72,9 @@ extension Name {
         return String(decoding: shown, as: UTF8.self)
     }
 
+    /// The text for a message or a terminal: control bytes as `%XX`, also line feeds.
+    package static func printable(_ text: String) -> String { printable(Array(text.utf8)) }
+
     /// Whether the name begins with `prefix`.
     package func hasPrefix(_ prefix: [UInt8]) -> Bool { bytes.starts(with: prefix) }
 }

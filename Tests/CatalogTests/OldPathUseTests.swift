@@ -7,18 +7,21 @@ import Testing
 struct OldPathUseTests {
     private func count(
         _ temporary: TemporaryCatalog,
-        _ uses: [(prefix: String, uid: UInt32)]
+        _ uses: [(prefix: String, uid: UInt32)],
+        of layout: Int = 1
     ) throws {
         try temporary.write { tx in
-            for use in uses {
-                let key = OldPathUseRow.Key(
-                    layout: LayoutNumber(1),
-                    prefix: use.prefix,
-                    uid: use.uid,
-                    process: "cat"
-                )
-                try tx.countUse(OldPathUseRow(key, pid: 7, count: 2, first: tx.now, last: tx.now))
-            }
+            try tx.countUses(
+                uses.map { use in
+                    let key = OldPathUseRow.Key(
+                        layout: LayoutNumber(layout),
+                        prefix: use.prefix,
+                        uid: use.uid,
+                        process: "cat"
+                    )
+                    return OldPathUseRow(key, pid: 7, count: 2, first: tx.now, last: tx.now)
+                }
+            )
         }
     }
 
@@ -34,6 +37,13 @@ struct OldPathUseTests {
         try count(temporary, [("a", 1), ("a", 1), ("a", 2), ("b", 1)])
         let rows = try rows(temporary)
         #expect(rows.map(\.count).sorted() == [2, 2, 4])
+    }
+
+    @Test("of a layout that does not live leave no row, whoever comes late with them")
+    func ended() throws {
+        let temporary = try TemporaryCatalog()
+        try count(temporary, [("a", 1)], of: 7)
+        #expect(try rows(temporary).isEmpty)
     }
 
     @Test("of too many prefixes are brought together by user, of too many users in one row")

@@ -161,6 +161,44 @@ struct RetireCommandTests {
         )
     }
 
+    @Test(
+        "a mount that does not answer is named, exit 6: whom it saw is not known; --force ends it"
+    )
+    func silentMount() throws {
+        let sandbox = try complete()
+        let outcome = try sandbox.run(
+            """
+            pid=$(loci mounts --json | sed 's/.*"pid": *\\([0-9]*\\).*/\\1/')
+            trap 'kill -CONT $pid' EXIT; kill -STOP $pid
+            loci migrate retire --yes --quiet-period 0s --json; test $? = 6 || exit 90
+            loci migrate retire --yes --quiet-period 0s --force || exit 91
+            """
+        )
+        #expect(outcome.status == 0, "\(outcome.output)\(outcome.errors)")
+        #expect(outcome.errors.contains("mnt, process "), "\(outcome.errors)")
+        #expect(outcome.errors.contains("does not answer"), "\(outcome.errors)")
+        #expect(outcome.output.contains("\"busy\""), "\(outcome.output)")
+        let run = try sandbox.must("loci migrate history --json").json.first
+        #expect(run?["outcome"] == "retired-by-force")
+    }
+
+    @Test("a process that calls itself after the terminal's commands is told without them")
+    func escapesCommands() throws {
+        let sandbox = try complete()
+        try sandbox.must("cp \"$(command -v sleep)\" $'ev\\e[31m'")
+        let outcome = try sandbox.run(
+            """
+            here=$PWD; (cd mnt/user=bob; exec "$here/"$'ev\\e[31m' 60) &
+            holder=$!; trap 'kill $holder' EXIT
+            for i in $(seq 100); do grep -q ^ev /proc/$holder/comm && break; sleep 0.05; done
+            loci migrate retire --check --quiet-period 0s
+            """
+        )
+        #expect(outcome.status == 6)
+        #expect(outcome.errors.contains("ev%1B[31m (process "), "\(outcome.errors)")
+        #expect(!outcome.errors.contains("\u{1B}"))
+    }
+
     @Test("--force overrides uses, processes and pins, and history and the change log say so")
     func force() throws {
         let sandbox = try complete()

@@ -20,24 +20,49 @@ struct RetireTests {
         return rig
     }
 
-    private func use(_ rig: Rig, count: Int64 = 1) throws {
+    private func use(
+        _ rig: Rig,
+        count: Int64 = 1,
+        prefixes: [String] = ["user=ann"]
+    ) throws {
         let now = rig.scratch.clock.time
         try rig.tenant.catalog.write(.normal, origin: Scratch.origin) { transaction in
-            try transaction.countUse(
-                OldPathUseRow(
-                    OldPathUseRow.Key(
-                        layout: LayoutNumber(1),
-                        prefix: "user=ann",
-                        uid: 1000,
-                        process: "backup"
-                    ),
-                    pid: 77,
-                    count: count,
-                    first: now,
-                    last: now
-                )
+            try transaction.countUses(
+                prefixes.map { prefix in
+                    OldPathUseRow(
+                        OldPathUseRow.Key(
+                            layout: LayoutNumber(1),
+                            prefix: prefix,
+                            uid: 1000,
+                            process: "backup"
+                        ),
+                        pid: 77,
+                        count: count,
+                        first: now,
+                        last: now
+                    )
+                }
             )
         }
+    }
+
+    @Test("tells how many are in the way, though it names only some")
+    func many() async throws {
+        let rig = try await listed()
+        try use(rig, prefixes: (0..<401).map { "user=\($0)" })
+        let error = #expect(throws: LociError.self) { try rig.migrator.retire() }
+        #expect(error?.message.contains("; and 385 more") == true, "\(error?.message ?? "")")
+        #expect(try rig.migrator.blockers().total == 401)
+    }
+
+    @Test("uses that a mount writes down after the layout ended are not kept")
+    func late() async throws {
+        let rig = try await listed()
+        try use(rig)
+        try rig.migrator.retire(force: true)
+        try await rig.settle()
+        try use(rig)
+        #expect(try rig.migrator.who().isEmpty)
     }
 
     @Test("is refused while its paths are in use, naming user, process, place and count")

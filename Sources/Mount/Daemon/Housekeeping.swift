@@ -23,6 +23,8 @@ final class Housekeeping: Sendable {
     private let ending: WakeEvent
     private let asked = Mutex<[RequestRow]>([])
     private let stopping = Atomic<Bool>(false)
+    /// Whether the log has it already that uses of old paths cannot be written.
+    private let isCountingFailed = Atomic<Bool>(false)
     private let thread = Mutex<Thread?>(nil)
     private var catalog: Catalog { fileSystem.catalog }
 
@@ -142,10 +144,14 @@ final class Housekeeping: Sendable {
         guard !uses.isEmpty else { return }
         do {
             try catalog.write(.normal, origin: origin) { transaction in
-                for use in uses { try transaction.countUse(use) }
+                try transaction.countUses(uses)
             }
+            isCountingFailed.store(false, ordering: .relaxed)
         } catch {
-            log.write("uses of old paths could not be counted: \(error)")
+            // A full disk: they are counted with those of the next second.
+            fileSystem.uses.merge(uses)
+            guard !isCountingFailed.exchange(true, ordering: .relaxed) else { return }
+            log.write("uses of old paths could not be counted yet: \(error)")
         }
     }
 

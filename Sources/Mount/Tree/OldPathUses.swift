@@ -13,6 +13,24 @@ package final class OldPathUses: Sendable {
     private struct State {
         var uses: [Key: OldPathUseRow] = [:]
         var prefixes: [NodeNumber: String] = [:]
+
+        mutating func add(_ row: OldPathUseRow) {
+            let key = OldPathUseRow.key(
+                for: row.key,
+                count: uses.count,
+                limit: OldPathUses.capacity
+            ) { uses[$0] != nil }
+            guard var use = uses[key] else {
+                var row = row
+                row.key = key
+                uses[key] = row
+                return
+            }
+            use.count += row.count
+            use.first = min(use.first, row.first)
+            if row.last >= use.last { (use.pid, use.last) = (row.pid, row.last) }
+            uses[key] = use
+        }
     }
 
     /// Users, prefixes and commands that are told apart between two flushes.
@@ -32,18 +50,14 @@ package final class OldPathUses: Sendable {
     }
 
     func note(_ key: OldPathUseRow.Key, pid: Int32, at time: Timestamp) {
+        let use = OldPathUseRow(key, pid: pid, count: 1, first: time, last: time)
+        state.withLock { $0.add(use) }
+    }
+
+    /// Takes back what could not be written, beside what was noted since.
+    package func merge(_ rows: [OldPathUseRow]) {
         state.withLock { state in
-            let key = OldPathUseRow.key(for: key, limit: Self.capacity) { key in
-                state.uses[key] != nil
-            } count: {
-                state.uses.count
-            }
-            var use =
-                state.uses[key] ?? OldPathUseRow(key, pid: pid, count: 0, first: time, last: time)
-            use.pid = pid
-            use.count += 1
-            use.last = time
-            state.uses[key] = use
+            for row in rows { state.add(row) }
         }
     }
 
