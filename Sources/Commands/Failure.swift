@@ -52,7 +52,7 @@ enum Failure {
 
     /// Says it on standard error, and on standard output as JSON where that was asked for.
     static func report(_ error: LociError, json wantsJSON: Bool) {
-        Words.line("loci: " + sentence(error))
+        Words.note(sentence(error))
         guard wantsJSON else { return }
         var output = Output()
         try? output.line(json(error))

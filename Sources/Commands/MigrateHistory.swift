@@ -72,12 +72,13 @@ extension MigrationRun {
 
     fileprivate var cells: [String] {
         [
-            "\(id)", from.description, to.description, started.description, actor, outcomeWord,
+            "\(id)", from.description, to.description, started.description,
+            Name.printable(actor), outcomeWord,
             live.map { LociDuration.text(Self.shown($0 - started)) } ?? "",
             ended.map { LociDuration.text(Self.shown($0 - started)) } ?? "",
             Grouped.text(total), Grouped.text(moved), Grouped.text(skipped), Grouped.text(errors),
             toScheme.text, optionWords,
-            shownMapper ?? "", Name.printable(Array((reason ?? "").utf8)),
+            shownMapper.map { Name.printable($0) } ?? "", Name.printable(reason ?? ""),
         ]
     }
 

@@ -145,9 +145,18 @@ enum StatusText {
         if status.state == .moving || status.throttleUntil != nil {
             line += "   throttle: \(throttle(status))"
         }
-        if status.isPaused { line += "   paused: \(status.pauseReason ?? "no reason given")" }
+        if status.isPaused { line += "   paused: \(reason(status))" }
         let waits = status.waits.map { "waits: \($0.message)" }
         return [line] + layouts(status) + counts(status) + waits + ["next: \(next(status))"]
+    }
+
+    private static func reason(_ status: MigrationStatus) -> String {
+        status.pauseReason.map { Name.printable($0) } ?? "no reason given"
+    }
+
+    /// A process, which calls itself what it likes.
+    private static func name(_ worker: MigrationStatus.Worker) -> String {
+        "\(Name.printable(worker.command)), process \(worker.process)"
     }
 
     /// Which layouts "old" and "new" are.
@@ -170,10 +179,10 @@ enum StatusText {
             ("busy", status.busy), ("failed", status.failed), ("unmapped", status.unmapped),
         ].map { "\($0) \(Grouped.text($1))" }.joined(separator: "   ")
         if status.misplaced > 0, let worker = status.worker {
-            line += "   moved by \(worker.command), process \(worker.process)"
+            line += "   moved by \(name(worker))"
         }
         if status.state == .preparing, let preparer = status.preparer {
-            line += "   prepared by \(preparer.command), process \(preparer.process)"
+            line += "   prepared by \(name(preparer))"
         }
         return [line]
     }
@@ -181,7 +190,7 @@ enum StatusText {
     /// Who moves what is to be moved, as a sentence.
     static func movers(_ status: MigrationStatus) -> String {
         if let worker = status.worker {
-            return "Moved by \(worker.command), process \(worker.process)."
+            return "Moved by \(name(worker))."
         }
         return status.misplaced == 0
             ? "Nothing has to be moved." : "No worker: mount the tenant, or run  loci migrate run"

@@ -117,6 +117,8 @@ enum Words {
 
     static func line(_ text: String) { say(text + "\n") }
 
-    /// A sentence of ours about something that did not stop the work.
-    static func note(_ text: String) { line("loci: \(text)") }
+    /// A sentence of ours.
+    ///
+    /// Names of files and processes and what people wrote stand in it: none may steer the terminal.
+    static func note(_ text: String) { line("loci: " + Name.printable(text)) }
 }

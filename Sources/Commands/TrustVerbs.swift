@@ -120,7 +120,7 @@ enum EachTenant {
             guard let first = failures.first else { return }
             if count == 1 { throw first.error }
             for (tenant, error) in failures {
-                Words.line("loci: \(tenant): \(Failure.sentence(error))")
+                Words.note("\(tenant): \(Failure.sentence(error))")
                 guard speech.json, !hasObjects else { continue }
                 try speech.print("") {
                     .object(

@@ -10,7 +10,7 @@ extension MigrationStatus {
                 Wait(
                     kind: .paused,
                     message: "\(isPreparing ? "Preparing" : "Moving") is paused "
-                        + "(\(pauseReason ?? "no reason given")) and waits for: "
+                        + "(\(pauseReason.map { Name.printable($0) } ?? "no reason given")) and waits for: "
                         + "loci migrate resume"
                 )
             )
@@ -66,7 +66,7 @@ extension MigrationStatus {
         let readers = Wait(
             kind: .readers,
             message: "Moving rests a moment: readers of the mount waited more than twice as long "
-                + "with it as without."
+                + "with it as without, or how long they wait without it is being learned."
         )
         let resting = yieldsToReaders ? [readers] : []
         guard case .perSecond(let rate) = throttle else { return resting }
