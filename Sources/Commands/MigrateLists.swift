@@ -22,12 +22,13 @@ extension MigrateVerb {
         func run() async throws {
             var table = Table("TENANT", WhoTable.header)
             var objects: [JSON] = []
+            var names = UserNames()
             let outcome = try await MigrateVerb.each(place) { tenant, _ in
                 // Mounts write down once a second whom they saw, and before they answer.
                 Mounts.askToCommit(tenant)
                 for use in try Migrator(tenant).who(limit: .max) {
-                    table.append([tenant.id.rawValue] + WhoTable.cells(use))
-                    objects.append(use.json(of: tenant.id))
+                    table.append([tenant.id.rawValue] + WhoTable.cells(use, &names))
+                    objects.append(use.json(of: tenant.id, &names))
                 }
             }
             try speech.print(table, objects)
@@ -40,27 +41,43 @@ extension MigrateVerb {
 enum WhoTable {
     static let header = ["LAYOUT", "PREFIX", "USER", "COMMAND", "PID", "USES", "LAST"]
 
-    static func cells(_ use: OldPathUse) -> [String] {
-        [
-            use.layout.description, printable(use.prefix),
-            use.user.map { UserName.text(of: $0) } ?? "*", printable(use.process), "\(use.pid)",
-            "\(use.count)", use.last.description,
+    static func cells(_ use: OldPathUse, _ names: inout UserNames) -> [String] {
+        let user = use.user.map { user in
+            names.name(of: user).map { "\($0) (\(user))" } ?? String(user)
+        }
+        return [
+            use.layout.description, printable(use.prefix), user ?? "*", printable(use.process),
+            "\(use.pid)", "\(use.count)", use.last.description,
         ]
     }
 
     /// What many rows were brought together as is a star.
     private static func printable(_ text: String?) -> String {
-        text.map { Name.printable(Array($0.utf8)) } ?? "*"
+        text.map { Name.printable($0) } ?? "*"
+    }
+}
+
+/// What users are called, each asked for once: a look can mean a question to a server.
+struct UserNames {
+    private var known: [UInt32: String?] = [:]
+
+    /// The name; nil where the number has none.
+    mutating func name(of user: UInt32) -> String? {
+        if let name = known[user] { return name }
+        let name = UserName.of(user)
+        known[user] = .some(name)
+        return name
     }
 }
 
 extension OldPathUse {
-    fileprivate func json(of tenant: TenantID) -> JSON {
-        [
+    fileprivate func json(of tenant: TenantID, _ names: inout UserNames) -> JSON {
+        let userName = user.flatMap { names.name(of: $0) }
+        return [
             "tenant": .string(tenant.rawValue), "layout": .integer(Int64(layout.rawValue)),
             "prefix": prefix.map { .string($0) } ?? .null,
             "user": user.map { .integer(Int64($0)) } ?? .null,
-            "userName": user.flatMap { UserName.of($0) }.map { .string($0) } ?? .null,
+            "userName": userName.map { .string($0) } ?? .null,
             "process": process.map { .string($0) } ?? .null,
             "pid": .integer(Int64(pid)), "count": .integer(count),
             "first": .string(first.description), "last": .string(last.description),

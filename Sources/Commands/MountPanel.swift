@@ -31,7 +31,8 @@ enum MountPanel {
 
     private static func who(_ migrator: Migrator) throws(LociError) -> String {
         var table = Table(WhoTable.header)
-        for use in try migrator.who(limit: .max) { table.append(WhoTable.cells(use)) }
+        var names = UserNames()
+        for use in try migrator.who(limit: .max) { table.append(WhoTable.cells(use, &names)) }
         return table.isEmpty ? "" : lines(table.lines(aligned: true, color: false))
     }
 
@@ -95,7 +96,7 @@ enum MountPanel {
         case ("revert", 1): return .revert
         default:
             throw .unreadable(
-                Name.printable(Array(line.utf8)),
+                Name.printable(line),
                 as: "a command of .loci/migration/ctl",
                 remedy: "Write one line: pause, resume, throttle RATE|polite|none [TIME], "
                     + "cutover [nodelete], or revert."

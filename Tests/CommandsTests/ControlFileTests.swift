@@ -65,6 +65,28 @@ struct ControlFileTests {
         #expect(open.output.hasPrefix("complete"), "\(open.output)")
     }
 
+    @Test("ctl is of whom the store is, though uid= shows everything as another's")
+    func owner() throws {
+        let sandbox = try moving()
+        try sandbox.must("loci umount mnt; loci mount store mnt -o uid=33")
+        let owners = try sandbox.must(
+            "stat -c %u store/main \(Self.there)/ctl \(Self.there)/status"
+        ).lines
+        #expect(owners[0] == owners[1] && owners[2] == "33", "\(owners)")
+    }
+
+    @Test("a reason for a pause forges no line of status, in the file and of the command")
+    func escapesReasons() throws {
+        let sandbox = try moving()
+        try sandbox.must("loci migrate pause -q --reason $'x\\nnext: evil \\e[31m'")
+        for command in ["cat \(Self.there)/status", "loci migrate status"] {
+            let lines = try sandbox.must(command).lines
+            #expect(lines.count { $0.hasPrefix("next: ") } == 1, "\(lines)")
+            #expect(lines.contains { $0.contains("x%0Anext: evil %1B[31m") }, "\(lines)")
+        }
+        #expect(try status(sandbox)["pauseReason"] == "x\nnext: evil \u{1B}[31m")
+    }
+
     @Test("who and errors list what the commands list")
     func lists() throws {
         let sandbox = try Sandbox(store: "user={user}")

@@ -14,10 +14,15 @@ extension LociFileSystem {
 
     func findMigration(_ text: String) throws -> KernelEntry? {
         guard let panel else { return nil }
-        if text == Self.control { return make([], mode: S_IFREG | 0o600, edits: .migration) }
+        if text == Self.control {
+            // Whom the kernel lets write is who may do the same to the store, whatever uid= says.
+            let owner = try File.status(of: tenant.directory).user
+            return make([], mode: S_IFREG | 0o600, uid: owner, edits: .migration)
+        }
         guard let report = MigrationPanel.Report(rawValue: text) else { return nil }
         // They name paths: as open as the directories are in which those can be listed.
-        return make(try panel.text(report), mode: S_IFREG | directoryPermissions & 0o444)
+        let text = try migrationTexts.text(of: report, panel.text)
+        return make(text, mode: S_IFREG | directoryPermissions & 0o444)
     }
 
     /// Does what one whole command line at offset 0 says.
@@ -47,6 +52,7 @@ extension LociFileSystem {
         defer { isControlled.store(false, ordering: .releasing) }
         // Its read transaction would stand in the way of a checkpoint while it waits.
         thread.end()
+        defer { migrationTexts.drop() }
         do throws(LociError) {
             try panel.control(line, caller.origin)
         } catch {

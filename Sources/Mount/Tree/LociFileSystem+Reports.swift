@@ -111,7 +111,7 @@ extension LociFileSystem {
                 cat .loci/migration/who         who still uses old paths
                 cat .loci/migration/errors      what could not be mapped or moved, and why
                 echo pause > .loci/migration/ctl
-                    or resume, throttle 500 10m, cutover, revert: for the owner of the mount
+                    or resume, throttle 500 10m, cutover, revert: for the owner of the store
 
             """
     }

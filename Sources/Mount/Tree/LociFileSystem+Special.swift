@@ -70,16 +70,19 @@ extension LociFileSystem {
     }
 
     /// The answer for a file that Loci writes now.
+    ///
+    /// `uid`: whose it is, though the mount shows all as another's.
     func make(
         _ bytes: [UInt8],
         mode: UInt32 = S_IFREG | 0o444,
         owner: Node? = nil,
+        uid: UInt32? = nil,
         edits: GeneratedNodes.Edit = .nothing
     ) -> KernelEntry {
         let content = GeneratedNodes.Content(
             bytes: bytes,
             mode: mode,
-            uid: options.uid ?? owner?.uid ?? settings.uid,
+            uid: uid ?? options.uid ?? owner?.uid ?? settings.uid,
             gid: options.gid ?? owner?.gid ?? settings.gid,
             mtime: tenant.clock().nanoseconds,
             edits: edits

@@ -60,6 +60,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     let generated = GeneratedNodes()
     /// What `.loci/migration` is made of; without it there is none.
     let panel: MigrationPanel?
+    let migrationTexts = MigrationTexts()
     /// Whether a command that was written to it is being done.
     let isControlled = Atomic<Bool>(false)
     package let failures = LastErrors()
