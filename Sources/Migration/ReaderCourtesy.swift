@@ -3,8 +3,8 @@ import Linux
 /// Has a polite mover rest while a mount's readers wait markedly longer than they do without it.
 ///
 /// Times are looked at once a window. What a window without any move shows is the baseline; where
-/// a window with moves shows more than twice that, the next one is rest, and so shows a baseline of
-/// its own: what only looks like the mover's doing, such as readers that begin to read what is not
+/// a window with moves shows more than twice that, or there is no baseline yet, the next one is
+/// rest, and so shows a baseline of its own: what only looks like the mover's doing, such as readers that begin to read what is not
 /// in memory, costs it no more than every other window.
 ///
 /// A pure value: it reads no clock, and is told what readers met.
@@ -57,7 +57,9 @@ package struct ReaderCourtesy: Hashable, Sendable {
             if let p99 { baseline = p99 }
             return false
         }
-        guard let p99, let baseline, p99 > baseline * Self.factor else { return false }
+        guard let p99 else { return false }
+        // A mover that began amid moves never saw what readers meet without any.
+        if let baseline, p99 <= baseline * Self.factor { return false }
         isResting = true
         return true
     }

@@ -45,12 +45,22 @@ struct ReaderCourtesyTests {
         #expect(!driven.pass(moving: true, p99: 5200))
     }
 
-    @Test("needs a baseline, and enough requests on both sides")
+    @Test("rests a window to learn the baseline, where it never saw one without moves")
+    func learns() {
+        let driven = Driven()
+        #expect(driven.pass(moving: true, p99: 100))
+        #expect(!driven.pass(moving: false, p99: 60))
+        #expect(!driven.pass(moving: true, p99: 120))
+        #expect(driven.pass(moving: true, p99: 121))
+    }
+
+    @Test("needs enough requests on both sides")
     func needsEnough() {
         let driven = Driven()
-        #expect(!driven.pass(moving: true, p99: 5000))
+        #expect(!driven.pass(moving: true, p99: 5000, count: ReaderCourtesy.enough - 1))
+        #expect(driven.pass(moving: true, p99: 5000))
         #expect(!driven.pass(moving: false, p99: 1, count: ReaderCourtesy.enough - 1))
-        #expect(!driven.pass(moving: true, p99: 5000))
+        #expect(driven.pass(moving: true, p99: 5000), "that window taught nothing")
         #expect(!driven.pass(moving: false, p99: nil, count: 0))
         #expect(!driven.pass(moving: false, p99: 10))
         #expect(!driven.pass(moving: true, p99: 5000, count: ReaderCourtesy.enough - 1))
