@@ -7,19 +7,44 @@ import SQL
 extension Migrator {
     /// Keeps whoever prepares or moves from going on.
     ///
-    /// Paths and edits are not concerned.
+    /// Paths and edits are not concerned. Throws `wrongState` where nothing is under way: no second
+    /// layout is there or being made, and nothing is to be moved.
     public func pause(reason: String? = nil, origin: Origin = .thisProcess) throws(LociError) {
         try tenant.catalog.write(.full, origin: origin) { transaction in
-            try transaction.setSetting(Setting.paused, .integer(1))
-            try transaction.setSetting(
-                Setting.pauseReason,
-                .text(reason ?? origin.reason ?? "paused by \(origin.actor)")
-            )
-            try transaction.record(
-                .pause,
-                detail: reason.map { JSON.object([.init("reason", .string($0))]).text() }
-            )
+            let table = try transaction.reader.layouts()
+            let isUnderWay =
+                try table.building != nil || table.liveLayouts.count > 1
+                || transaction.reader.misplacedCount(target: table.target.number) > 0
+            guard isUnderWay else {
+                throw LociError(
+                    .wrongState,
+                    subject: tenant.id.rawValue,
+                    message: "No migration is under way, so there is nothing to pause."
+                )
+            }
+            try Self.hold(reason, origin, transaction)
         }
+    }
+
+    /// Pauses whatever there is to do: who cannot go on does so, with the reason.
+    func hold(reason: String, origin: Origin) throws(LociError) {
+        try tenant.catalog.write(.full, origin: origin) { try Self.hold(reason, origin, $0) }
+    }
+
+    private static func hold(
+        _ reason: String?,
+        _ origin: Origin,
+        _ transaction: CatalogTransaction
+    ) throws {
+        try transaction.setSetting(Setting.paused, .integer(1))
+        try transaction.setSetting(
+            Setting.pauseReason,
+            .text(reason ?? origin.reason ?? "paused by \(origin.actor)")
+        )
+        try transaction.record(
+            .pause,
+            detail: reason.map { JSON.object([.init("reason", .string($0))]).text() }
+        )
     }
 
     /// Lets it go on.

@@ -90,7 +90,7 @@ final class MoverSession {
             // Where not even this can be written, the next round fails in the same way.
             let control = try? mover.read { try MigrationControl($0, at: tenant.clock()) }
             if control?.isPaused != true {
-                try? Migrator(tenant, tuning: tuning).pause(
+                try? Migrator(tenant, tuning: tuning).hold(
                     reason: error.description,
                     origin: mover.origin
                 )

@@ -28,8 +28,10 @@ enum MigrationOperation: String, CaseIterable, Sendable, CustomTestStringConvert
     /// What was done before.
     func prepare(_ rig: Rig) async throws {
         switch self {
-        case .start, .startMapped, .pause, .throttle: break
-        case .resume: try rig.migrator.pause(reason: "tests", origin: Scratch.origin)
+        case .start, .startMapped, .throttle: break
+        case .resume:
+            try await rig.start(Self.scheme)
+            try rig.migrator.pause(reason: "tests", origin: Scratch.origin)
         case .retry:
             let failing = ClosureMapper(identity: "kind/1") { _ in .error(reason: "not now") }
             _ = await code {
@@ -43,7 +45,7 @@ enum MigrationOperation: String, CaseIterable, Sendable, CustomTestStringConvert
             let stopped = Rig(rig.scratch, rig.tenant, stoppingAt: .prepare, after: 1)
             _ = await code { try await stopped.start(Self.scheme, Self.options) }
         case .moveVerified: try await rig.start(Self.scheme, .with { $0.verify = .full })
-        case .move, .moveTrash, .cutover: try await rig.start(Self.scheme)
+        case .move, .moveTrash, .cutover, .pause: try await rig.start(Self.scheme)
         case .revert, .retire, .retireAndClear:
             try await rig.start(Self.scheme)
             try await rig.settle()

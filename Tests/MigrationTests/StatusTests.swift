@@ -70,6 +70,42 @@ struct StatusTests {
         try lock.unlock()
     }
 
+    @Test("a pause is refused where no migration is under way, and taken while anything moves")
+    func pauses() async throws {
+        let error = #expect(throws: LociError.self) { try rig.migrator.pause(reason: "now") }
+        #expect(error?.code == .wrongState)
+        #expect(error?.message.hasPrefix("No migration is under way") == true)
+        #expect(try !rig.migrator.status().isPaused)
+        try await rig.start("by={user}")
+        try await rig.settle()
+        try rig.migrator.pause(reason: "now", origin: Scratch.origin)
+        try rig.migrator.resume(origin: Scratch.origin)
+        try rig.migrator.abort(origin: Scratch.origin)
+        // Blobs move back.
+        try rig.migrator.pause(reason: "now", origin: Scratch.origin)
+        try rig.migrator.resume(origin: Scratch.origin)
+        try await rig.settle()
+        #expect(await code { try rig.migrator.pause() } == .wrongState)
+    }
+
+    @Test("nothing waits for a rate where nothing is to be moved")
+    func idleThrottle() async throws {
+        try await rig.start("by={user}")
+        try await rig.settle()
+        let lock = try tenant.moverLock()
+        #expect(try lock.tryLock())
+        try lock.announce()
+        try rig.migrator.throttle(.perSecond(500), origin: Scratch.origin)
+        #expect(!kinds(try rig.migrator.status()).contains(.throttle))
+        try lock.unlock()
+        try rig.migrator.abort(origin: Scratch.origin)
+        try await rig.settle()
+        #expect(try lock.tryLock())
+        try lock.announce()
+        #expect(!kinds(try rig.migrator.status()).contains(.throttle))
+        try lock.unlock()
+    }
+
     @Test("preparing waits for the same start where its process is gone")
     func preparingWaits() async throws {
         let killed = Rig(scratch, tenant, stoppingAt: .goLive)
