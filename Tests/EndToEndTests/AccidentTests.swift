@@ -148,9 +148,9 @@ struct AccidentTests {
         try tenant.must(
             """
             rm -r "$M/user=ann"
-            ! ls "$M/user=ann" 2>/dev/null
+            if ls "$M/user=ann" 2>/dev/null; then exit 1; fi
             find "$M/user=bob" -delete
-            ! ls "$M/user=bob" 2>/dev/null
+            if ls "$M/user=bob" 2>/dev/null; then exit 1; fi
             ! rmdir "$M/user=bob" 2>/dev/null
             """
         )

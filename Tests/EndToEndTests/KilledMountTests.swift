@@ -46,7 +46,7 @@ struct KilledMountTests {
             Self.writeAndKill
                 + """
                 mkdir "$W/two"; loci mount "$S" "$W/two"
-                cat "$W/two/a.md"; ! cat "$W/two/new.md" 2>/dev/null
+                cat "$W/two/a.md"; if cat "$W/two/new.md" 2>/dev/null; then exit 1; fi
                 python3 "$W/kill.py" "$M" text
                 for i in $(seq 600); do
                     test "$(cat "$W/two/new.md" 2>/dev/null)" = text && break; sleep 0.1

@@ -162,7 +162,7 @@ struct MigrationThroughAMountTests {
             """
             pid=$(loci mounts --json | grep -F "$M" | sed 's/.*"pid": *\\([0-9]*\\).*/\\1/')
             kill -9 "$pid"; sleep 0.2
-            ! ls "$M" 2>/dev/null
+            if ls "$M" 2>/dev/null; then exit 1; fi
             loci mount "$S" "$M"
             test "$(cat "$M/a.md")" = here
             """
