@@ -59,11 +59,18 @@ extension Name {
         )
     }
 
-    /// The bytes for a message: control bytes as `%XX`, what is not UTF-8 as U+FFFD.
+    /// The bytes for a message: control bytes as `%XX`, also those of U+0080 to U+009F, of which
+    /// one begins terminals' commands; what is not UTF-8 as U+FFFD.
     package static func printable(_ bytes: [UInt8]) -> String {
         var shown: [UInt8] = []
-        for byte in bytes {
-            if ASCII.isControl(byte) {
+        var last: UInt8 = 0
+        for (index, byte) in bytes.enumerated() {
+            let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+            // In UTF-8 those are two bytes.
+            let isFirst = byte == 0xC2 && (0x80...0x9F).contains(next)
+            let isSecond = last == 0xC2 && (0x80...0x9F).contains(byte)
+            last = byte
+            if ASCII.isControl(byte) || isFirst || isSecond {
                 Escape.appendEscaped(byte, to: &shown)
             } else {
                 shown.append(byte)

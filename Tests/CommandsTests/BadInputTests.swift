@@ -23,6 +23,7 @@ struct BadInputTests {
             ("loci ls --store nowhere", 3, "There is no store at "),
             ("loci ls nowhere", 4, "nowhere"),
             ("loci cat nowhere.md", 4, "nowhere.md"),
+            ("loci cat $'no\\e[31m\\nloci: x'", 4, "no%1B[31m%0Aloci: x"),
             ("loci snapshot show nothing", 4, "There is no snapshot 'nothing'."),
             ("loci migrate cutover", 6, "There was no migration yet."),
             ("loci migrate retire --yes", 6, "There was no migration yet."),

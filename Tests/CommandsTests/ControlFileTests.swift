@@ -85,6 +85,14 @@ struct ControlFileTests {
             #expect(lines.contains { $0.contains("x%0Anext: evil %1B[31m") }, "\(lines)")
         }
         #expect(try status(sandbox)["pauseReason"] == "x\nnext: evil \u{1B}[31m")
+        try sandbox.must(
+            """
+            loci migrate abort -q
+            loci migrate start 'by={user}' -q --actor $'ann\\e[31m' --reason $'x\\ny'
+            """
+        )
+        let rows = try sandbox.must("loci migrate history").output
+        #expect(rows.contains("ann%1B[31m") && rows.contains("x%0Ay"), "\(rows)")
     }
 
     @Test("who and errors list what the commands list")

@@ -25,6 +25,17 @@ struct IdentifierTests {
         #expect(sorted == ids.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) })
     }
 
+    @Test("a text for a message has no control characters of either kind")
+    func printable() {
+        for (raw, shown) in [
+            ("a\u{1B}[31m", "a%1B[31m"), ("a\nb\u{7F}", "a%0Ab%7F"), ("\u{9B}31m", "%C2%9B31m"),
+            ("\u{80}\u{9F}", "%C2%80%C2%9F"), ("é\u{A0}—Û", "é\u{A0}—Û"), ("", ""),
+        ] {
+            #expect(Name.printable(raw) == shown)
+        }
+        #expect(Name.printable([0x9B, 0x41]) == "\u{FFFD}A")
+    }
+
     @Test("a known ULID has its known time, and what is no ULID is refused")
     func knownULID() throws {
         let id = try MemoryID("01ARYZ6S41TSV4RRFFQ69G5FAV")
