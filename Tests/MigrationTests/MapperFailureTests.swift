@@ -287,15 +287,22 @@ struct MapperFailureTests {
         #expect(reason == "the mapper ended with exit code 7 instead of answering")
     }
 
-    /// A program that makes itself no program once it met `n5.md`, and then ends.
-    private static func spoilt() throws -> MapperScript {
-        try script("if once('spoilt'):\n    os.chmod(__file__, 0o644); sys.exit(1)")
+    /// A program that makes itself no program once it met `n5.md` and so many of it run, and then
+    /// ends.
+    private static func spoilt(among processes: Int = 1) throws -> MapperScript {
+        try script(
+            """
+            if once('spoilt'):
+                while len(open(here + "/pids").readlines()) < \(processes): time.sleep(0.01)
+                os.chmod(__file__, 0o644); sys.exit(1)
+            """
+        )
     }
 
     @Test("where one process cannot be started, the others do its work, and that is said once")
     func worksWithFewer() async throws {
         let rig = try await Rig.untopical(60)
-        let script = try Self.spoilt()
+        let script = try Self.spoilt(among: 3)
         let status = try await rig.map(try script.mapper(3, isProgram: true))
         #expect(status.state == .moving && status.errors == 0)
         #expect(try rig.ownTopics(60) == 60)
