@@ -32,6 +32,7 @@ final class MapperChild {
     /// It reads nothing more, or is to read nothing more.
     private(set) var isInputClosed = false
     private var areErrorsAtEnd = false
+    private var wasKilled = false
     /// How often it answered.
     var answers = 0
 
@@ -237,6 +238,7 @@ final class MapperChild {
     /// Returns why it cannot be killed.
     @discardableResult
     func kill() -> Errno? {
+        if !hasEnded { wasKilled = true }
         try? child.signalGroup(Signals.kill)
         do throws(Errno) {
             // It may have left its group.
@@ -254,7 +256,6 @@ final class MapperChild {
     func bury(until deadline: Int64? = nil) -> Burial {
         closeInput()
         readErrors()
-        let hadEnded = hasEnded
         let failure = kill()
         let deadline = deadline ?? SystemClock.monotonic() + Self.killTime
         while !hasEnded {
@@ -265,7 +266,7 @@ final class MapperChild {
         // It has ended: this does not wait.
         let ending = try? child.wait()
         readErrors()
-        guard hadEnded, let ending else { return .killed }
+        guard !wasKilled, let ending else { return .killed }
         return .ended(ending)
     }
 }
