@@ -71,7 +71,11 @@ package struct StagingArea: Sendable {
         try hasSession { (lock) throws(Errno) in
             // What the holder wrote is good enough to decide on a pause.
             guard let holder = try lock.holder() else { return false }
-            return RunningProcess(id: holder.process).isEnding
+            let process = RunningProcess(id: holder.process)
+            if process.isEnding { return true }
+            // Between taking the signal and beginning to exit it shows neither, for a moment.
+            SystemClock.sleep(.milliseconds(2))
+            return process.isEnding
         }
     }
 
