@@ -1,6 +1,5 @@
 internal import CFUSE
 internal import Glibc
-internal import Synchronization
 
 /// What one request thread does: wait for its turn, read a request, serve it, and again.
 ///
@@ -59,7 +58,7 @@ struct RequestLoop: Sendable {
     }
 
     private func serve(_ size: Int) {
-        thread.served.wrappingAdd(1, ordering: .relaxed)
+        session.counts.note(thread.header.opcode)
         var buffer = unsafe fuse_buf()
         unsafe buffer.size = size
         unsafe buffer.mem = thread.receiveBuffer

@@ -1,10 +1,9 @@
 internal import CFUSE
 internal import Glibc
-internal import Synchronization
 
 /// What one request thread has for itself: its number and its buffers.
 ///
-/// Used by its own thread alone, but for `served`.
+/// Used by its own thread alone.
 @safe
 final class RequestThread: @unchecked Sendable {
     // Sendable: handed once to the thread that uses it.
@@ -21,8 +20,6 @@ final class RequestThread: @unchecked Sendable {
     let replyBuffer: UnsafeMutableRawPointer
     /// The turn that this thread holds while it serves a quick request; nil once it was passed on.
     var heldTurn: ReaderTurn?
-    /// How many requests this thread has received.
-    let served = Atomic<UInt64>(0)
 
     init(index: Int) {
         self.index = index

@@ -16,6 +16,8 @@ package final class Session: @unchecked Sendable {
 
     package let mountPoint: String
     package let notifier: Notifier
+    /// What the kernel has asked for so far.
+    package let counts: RequestCounts
     let dispatcher: Dispatcher
     let handle: OpaquePointer
     let device: Int32
@@ -23,7 +25,6 @@ package final class Session: @unchecked Sendable {
     private let wakeup: Int32
     private let stopping = Atomic<Bool>(false)
     private let ended = Atomic<Bool>(false)
-    private let threads = Mutex<[RequestThread]>([])
 
     /// Mounts `fileSystem` on `mountPoint`, an existing directory.
     ///
@@ -31,9 +32,11 @@ package final class Session: @unchecked Sendable {
     package init(
         _ fileSystem: any FileSystem,
         mountPoint: String,
-        options: MountOptions
+        options: MountOptions,
+        counts: RequestCounts = RequestCounts()
     ) throws(FUSEError) {
         self.mountPoint = mountPoint
+        self.counts = counts
         dispatcher = Dispatcher(
             fileSystem,
             extendedAttributes: options.extendedAttributes
@@ -90,11 +93,6 @@ package final class Session: @unchecked Sendable {
         return unsafe session
     }
 
-    /// How many requests were received so far, by all threads.
-    package var requestCount: UInt64 {
-        threads.withLock { $0.reduce(0) { $0 + $1.served.load(ordering: .relaxed) } }
-    }
-
     /// Serves requests on `threads` threads (the calling one among them) until the file system is
     /// unmounted or `stop` is called; then unmounts if need be.
     ///
@@ -103,7 +101,6 @@ package final class Session: @unchecked Sendable {
     package func run(threads count: Int, spin: Duration) {
         precondition(count > 0, "a session needs a thread")
         let contexts = (0..<count).map { RequestThread(index: $0) }
-        threads.withLock { $0 = contexts }
         let turn = ReaderTurn()
         let workers = contexts.map { context in
             RequestLoop(

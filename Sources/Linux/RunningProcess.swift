@@ -34,6 +34,14 @@ package struct RunningProcess: Hashable, Sendable {
         return link.map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// The memory that it has in use (`VmRSS`); nil when it is gone.
+    package var residentBytes: Int64? {
+        guard let bytes = read("statm") else { return nil }
+        let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+        guard fields.count > 1, let pages = Int64(fields[1]) else { return nil }
+        return pages * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+
     /// Whether it exists, also when it belongs to somebody else.
     package var exists: Bool {
         kill(id, 0) == 0 || errno == EPERM

@@ -12,11 +12,11 @@ struct CloseWatcherTests {
             #expect(contents(path + "/b") == "x")
             #expect(watcher.next(timeoutMilliseconds: 20) == [])
             #expect(put(path + "/a", "J"))
-            let before = session.requestCount
+            let before = session.counts.total
             let events = try #require(watcher.next(timeoutMilliseconds: 1000))
             #expect(events.map(\.node) == [NodeID(10)])
             #expect(events.map(\.pid) == [getpid()])
-            #expect(session.requestCount == before)
+            #expect(session.counts.total == before)
         }
     }
 

@@ -11,9 +11,9 @@ struct SessionTests {
         try withMount(files) { session, path in
             #expect(contents(path + "/a") == "hello")
             _ = contents(path + "/a")
-            let before = session.requestCount
+            let before = session.counts.total
             for _ in 0..<100 { #expect(contents(path + "/a") == "hello") }
-            #expect(session.requestCount == before)
+            #expect(session.counts.total == before)
         }
     }
 

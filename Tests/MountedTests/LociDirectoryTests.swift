@@ -16,7 +16,8 @@ struct LociDirectoryTests {
         #expect(try mounted.list() == [])
         #expect(
             try mounted.list(".loci") == [
-                "README.md", "by-id", "foreign", "last-error", "layouts", "meta", "status.json",
+                "README.md", "by-id", "foreign", "last-error", "layouts", "meta", "metrics",
+                "status.json",
             ]
         )
         #expect(try mounted.read(".loci/README.md").contains("user={user}/topic={topic}"))
@@ -37,6 +38,29 @@ struct LociDirectoryTests {
         try await mounted.add("user=bob/topic=auth/b.md", "1")
         let again = try JSON(parsing: try mounted.read(".loci/status.json"))
         #expect(again["memories"]?.integerValue == 2)
+    }
+
+    @Test("metrics count the requests of each operation, and tell what is staged")
+    func metrics() async throws {
+        let mounted = try MountedTenant()
+        try await mounted.add("user=bob/topic=auth/a.md", "1")
+        func value(_ metric: String) throws -> Int? {
+            let lines = try mounted.read(".loci/metrics").split(separator: "\n")
+            return lines.first { $0.hasPrefix(metric + " ") }?.split(separator: " ").last
+                .flatMap { Int($0) }
+        }
+        let reads = #"loci_requests_total{operation="read"}"#
+        let before = try value(reads) ?? 0
+        #expect(try mounted.read("user=bob/topic=auth/a.md") == "1")
+        // One read of the memory, and one of the text that tells the first count.
+        #expect(try value(reads) == before + 2)
+        #expect(try mounted.read("user=bob/topic=auth/a.md") == "1")
+        #expect(try value(reads) == before + 3)
+        #expect(try value("loci_memories") == 1)
+        #expect(try value("loci_staged_files") == 0)
+        try mounted.write("user=bob/topic=auth/a.md", "22")
+        #expect(try value("loci_staged_files") == 1)
+        #expect(try #require(try value("process_resident_memory_bytes")) > 1 << 20)
     }
 
     @Test("by-id leads to the memory")
@@ -84,7 +108,7 @@ struct LociDirectoryTests {
         let mounted = try MountedTenant()
         for index in 0..<20 { try await mounted.add("user=u/topic=t/\(index).md", "x") }
         let files = try mounted.walk(".loci")
-        #expect(files.count == 3 + 20 + 20)
+        #expect(files.count == 4 + 20 + 20)
         for file in files { _ = try mounted.read(file) }
         #expect(mounted.daemon.fileSystem.generated.count < 200)
     }

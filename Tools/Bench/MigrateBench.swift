@@ -37,12 +37,12 @@ struct MigrateBench {
             try await migrator.start(to: newScheme, options: options)
         }
         try migrator.throttle(.none)
-        let memory = try residentMemory()
+        let memory = Int(RunningProcess.current.residentBytes ?? 0) / 1024
         var peak = memory
         let moving = try await clock.measure {
             let worker = MigrationWorker(tenant, tuning: tuning)
             for try await _ in worker.runUntilReady(collecting: true) {
-                peak = max(peak, try residentMemory())
+                peak = max(peak, Int(RunningProcess.current.residentBytes ?? 0) / 1024)
             }
         }
         let moved = try migrator.status().run?.moved ?? 0
@@ -77,14 +77,5 @@ struct MigrateBench {
 
     private func rate(_ count: Int, _ time: Duration) -> Int {
         Int(Double(count) / (Double(time.wholeNanoseconds) / 1e9))
-    }
-
-    private func residentMemory() throws -> Int {
-        let status = try File.open("/proc/self/status").readAll(limit: 1 << 16)
-        for line in String(decoding: status, as: UTF8.self).split(separator: "\n")
-        where line.hasPrefix("VmRSS:") {
-            return Int(line.split(separator: " ")[1]) ?? 0
-        }
-        return 0
     }
 }

@@ -78,7 +78,10 @@ class Files:
         """In pieces, so that a kill falls between them; nothing written may be lost by a kill."""
         with open(descriptor, "wb", buffering=0) as stream:
             for start in range(0, len(data), 1500):
-                stream.write(data[start:start + 1500])
+                piece = memoryview(data)[start:start + 1500]
+                # A write that crosses a page is two requests; a kill between them makes it short.
+                while piece:
+                    piece = piece[stream.write(piece):]
             if random.random() < 0.5:
                 os.fsync(stream.fileno())
 

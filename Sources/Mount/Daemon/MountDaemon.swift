@@ -185,7 +185,12 @@ package final class MountDaemon: Sendable {
         mounting.readOnly = options.readOnly
         mounting.extendedAttributes = options.extendedAttributes
         do throws(FUSEError) {
-            return try Session(fileSystem, mountPoint: path, options: mounting)
+            return try Session(
+                fileSystem,
+                mountPoint: path,
+                options: mounting,
+                counts: fileSystem.requestCounts
+            )
         } catch {
             throw LociError(fuse: error, subject: path)
         }

@@ -3,7 +3,7 @@ import Linux
 import Loci
 import Model
 
-// What `.loci/README.md`, `status.json` and `last-error` say.
+// What `.loci/README.md`, `status.json` and `last-error` say; `metrics` has a file of its own.
 extension LociFileSystem {
     func lastError(of uid: UInt32) -> [UInt8] {
         guard let failure = failures.last(of: uid) else { return [] }
@@ -103,6 +103,7 @@ extension LociFileSystem {
 
                 cat .loci/last-error            why the last call failed
                 cat .loci/status.json           layouts, migration, what is being written
+                cat .loci/metrics               counts for Prometheus: requests, staged files, memory
                 cat .loci/meta/PATH             id, attributes, revision of a memory
                 echo '{"attributes":{"topic":"auth"}}' > .loci/meta/PATH
                 ls .loci/layouts                each live layout as a whole tree

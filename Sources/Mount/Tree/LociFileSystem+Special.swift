@@ -16,6 +16,7 @@ extension LociFileSystem {
     private enum Report: String, CaseIterable {
         case readme = "README.md"
         case lastError = "last-error"
+        case metrics
         case status = "status.json"
     }
 
@@ -102,6 +103,7 @@ extension LociFileSystem {
         switch report {
         case .readme: try Array(readme(reader).utf8)
         case .lastError: lastError(of: who.uid)
+        case .metrics: Array(try metrics(reader).utf8)
         case .status: try status(reader).bytes(.pretty) + [UInt8(ascii: "\n")]
         }
     }

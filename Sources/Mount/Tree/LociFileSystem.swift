@@ -66,6 +66,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     package let failures = LastErrors()
     package let uses = OldPathUses()
     package let requestTimes = RequestTimes()
+    let requestCounts = RequestCounts()
     let vanished = VanishedDirectories()
     let ownChanges: OwnChanges
     let started: Timestamp
