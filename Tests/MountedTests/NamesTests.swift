@@ -117,6 +117,7 @@ struct NamesTests {
                 "user=bob/topic=auth/a.md"
             )
             #expect(try mounted.read("user=bob/topic=auth/a.md") == "by \(temporary)")
+            _ = mounted.daemon.staging.commitNow(.unmount)
             let after = try mounted.outside.memory(memory.id)
             #expect(after.revision == before.next)
             #expect(try mounted.list("user=bob/topic=auth") == ["a.md"])

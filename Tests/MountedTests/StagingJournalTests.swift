@@ -34,6 +34,10 @@ private let every: [JournalRecord] = [
     .attributes(NodeNumber(.max), attributes),
     .synced(NodeNumber(8)),
     .replaces(NodeNumber(8), memory: 5),
+    .inline(NodeNumber(8)),
+    .content(NodeNumber(8), offset: 12, bytes: [1, 2, 0, 255], mtime: -3),
+    .content(NodeNumber(8), offset: 0, bytes: [], mtime: 3),
+    .length(NodeNumber(8), 7, mtime: 4),
     .dropped(NodeNumber(8)),
 ]
 
@@ -131,6 +135,25 @@ struct StagingReplayTests {
         records.append(.bytes(node, file: 2))
         #expect(StagingReplay(records).entries[node]?.isSynced == false)
         #expect(StagingReplay(records).entries[node]?.file == 2)
+    }
+
+    @Test("bytes that the journal has are those written in that order, and stay synced")
+    func content() {
+        let records: [JournalRecord] = [
+            .created(node, place, attributes, recalls: nil), .inline(node),
+            .content(node, offset: 2, bytes: [3, 4, 5], mtime: 10), .synced(node),
+            .length(node, 4, mtime: 11), .content(node, offset: 0, bytes: [1], mtime: 12),
+        ]
+        let entry = StagingReplay(records).entries[node]
+        #expect(entry?.content == [1, 0, 3, 4])
+        #expect(entry?.contentTime == 12)
+        #expect(entry?.isSynced == true)
+        let moved = StagingReplay(records + [.bytes(node, file: 3)]).entries[node]
+        #expect(moved?.content == nil)
+        #expect(moved?.file == 3)
+        let anew = StagingReplay(records + [.inline(node)]).entries[node]
+        #expect(anew?.content == [])
+        #expect(anew?.isSynced == false)
     }
 
     @Test("a file that was born while it was written is a memory's")

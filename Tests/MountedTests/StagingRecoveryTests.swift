@@ -54,6 +54,39 @@ struct StagingRecoveryTests {
         try await bench.expectSound()
     }
 
+    @Test("few bytes that become many, and many that become few, survive a kill")
+    func grownAndCut() async throws {
+        let bench = try StagingBench()
+        let many = String(repeating: "0123456789abcdef", count: 2000)
+        let grown = try bench.make("grown.md", "few")
+        try bench.write(grown, many, at: 3)
+        let cut = try bench.memory("cut.md", many)
+        try bench.truncate(cut.node)
+        try bench.write(cut.node, "few")
+        let kept = try bench.memory("kept.md", many)
+        try bench.write(kept.node, "X")
+        let patched = try bench.memory("patched.md", "little")
+        try bench.write(patched.node, "LE", at: 4)
+        #expect(try bench.read("grown.md") == "few" + many)
+        _ = try bench.crashAndRecover()
+        #expect(try bench.read("grown.md") == "few" + many)
+        #expect(try bench.read("cut.md") == "few")
+        #expect(try bench.read("kept.md") == "X" + many.dropFirst())
+        #expect(try bench.read("patched.md") == "littLE")
+        try await bench.expectSound()
+    }
+
+    @Test("few bytes need no file of their own, and are synced by one sync of the journal")
+    func inline() throws {
+        let bench = try StagingBench()
+        let node = try bench.make("a.md", "text")
+        let folder = "\(bench.tenant.directory)/staging/\(bench.tenant.session)"
+        let files = try File.open(folder, [.readOnly, .directory]).entries()
+            .map { String(decoding: $0.name, as: UTF8.self) }
+        #expect(Set(files) == ["boot", "journal", "lock"])
+        #expect(try bench.staging.fsync(node))
+    }
+
     @Test("names, owners and times of unborn files survive a kill")
     func attributes() async throws {
         let bench = try StagingBench(scheme: Scheme("year={created:year}"))
@@ -101,12 +134,7 @@ struct StagingRecoveryTests {
         #expect(try bench.staging.fsync(synced))
         try bench.write(memory.node, "OLD")
         try bench.make("b.md", "doubtful")
-        // The folder says that another boot wrote it.
-        let folders = try File.open(bench.tenant.directory + "/staging", [.readOnly, .directory])
-        let folder = try #require(try folders.entries().first { $0.kind == .directory })
-        let session = String(decoding: folder.name, as: UTF8.self)
-        let boot = try folders.open("\(session)/boot", [.writeOnly, .truncate])
-        try boot.write(Array("another boot".utf8))
+        try restartMachine(bench)
         let report = try bench.crashAndRecover()
         #expect(report.committed == 1)
         #expect(report.trashed == 2)
@@ -115,6 +143,34 @@ struct StagingRecoveryTests {
         #expect(try bench.revisions(memory) == ["old"])
         #expect(try bench.read("synced.md") == "kept")
         try await bench.expectSound()
+    }
+
+    @Test("after a power cut, a save that was synced before its rename is the next revision")
+    func powerCutAfterSave() async throws {
+        let bench = try StagingBench()
+        let saved = try bench.memory("a.md", "old")
+        #expect(try bench.staging.fsync(try bench.make("temporary", "new")))
+        try bench.rename("temporary", to: "a.md")
+        let doubtful = try bench.memory("b.md", "old")
+        try bench.make("temporary", "doubtful")
+        try bench.rename("temporary", to: "b.md")
+        try restartMachine(bench)
+        let report = try bench.crashAndRecover()
+        #expect(report.trashed == 1)
+        #expect(try bench.revisions(saved) == ["old", "new"])
+        #expect(try bench.revisions(doubtful) == ["old"])
+        #expect(try bench.read("a.md") == "new")
+        #expect(try bench.read("b.md") == "old")
+        try await bench.expectSound()
+    }
+
+    /// The session's folder says that another boot wrote it.
+    private func restartMachine(_ bench: StagingBench) throws {
+        let folders = try File.open(bench.tenant.directory + "/staging", [.readOnly, .directory])
+        let folder = try #require(try folders.entries().first { $0.kind == .directory })
+        let session = String(decoding: folder.name, as: UTF8.self)
+        let boot = try folders.open("\(session)/boot", [.writeOnly, .truncate])
+        try boot.write(Array("another boot".utf8))
     }
 
     @Test("a session whose process lives is left alone")
@@ -249,11 +305,7 @@ struct StagingRecoveryTests {
             by: bench.caller,
             bench.reader
         )
-        let folders = try File.open(bench.tenant.directory + "/staging", [.readOnly, .directory])
-        let folder = try #require(try folders.entries().first { $0.kind == .directory })
-        let session = String(decoding: folder.name, as: UTF8.self)
-        let boot = try folders.open("\(session)/boot", [.writeOnly, .truncate])
-        try boot.write(Array("another boot".utf8))
+        try restartMachine(bench)
         let report = try bench.crashAndRecover()
         #expect(report.committed == 1)
         #expect(report.trashed == 0)

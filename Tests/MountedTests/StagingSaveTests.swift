@@ -41,15 +41,17 @@ struct StagingSaveTests {
         try await expectOneRevisionMore(bench, before, old: "old", new: "new", sameNode: true)
     }
 
-    @Test("a rename of a temporary over the memory (sed -i) is its next revision at once")
+    @Test("a rename of a temporary over the memory (sed -i) shows at once and is its next revision")
     func renameOver() async throws {
         let bench = try StagingBench()
         let before = try bench.memory("a.md", "old")
         try bench.make("sedAbCdEf", "new")
         try bench.rename("sedAbCdEf", to: "a.md")
-        #expect(try bench.row(at: "a.md")?.revision == RevisionNumber(2))
+        #expect(try bench.read("a.md") == "new")
+        #expect(try bench.lookup("sedAbCdEf") == nil)
+        bench.settle()
         try await expectOneRevisionMore(bench, before, old: "old", new: "new")
-        #expect(try bench.operations(of: before) == [.add, .edit])
+        #expect(try bench.operations(of: before) == [.add, .set, .edit])
         #expect(try bench.read(before.node) == "old", "an open file reads on")
     }
 
@@ -60,6 +62,7 @@ struct StagingSaveTests {
         let node = try bench.make("tmp-1", "new")
         #expect(try bench.staging.fsync(node))
         try bench.rename("tmp-1", to: "a.md")
+        bench.settle()
         try await expectOneRevisionMore(bench, before, old: "old", new: "new")
     }
 
@@ -235,6 +238,35 @@ struct StagingSaveTests {
         try bench.rename("temporary", to: "a.md")
         bench.settle()
         #expect(try bench.revisions(before) == ["old", "OLD", "new"])
+        try await bench.expectSound()
+    }
+
+    @Test("an empty file that is renamed over a memory empties it, also through a kill")
+    func emptied() async throws {
+        for isKilled in [false, true] {
+            let bench = try StagingBench()
+            let before = try bench.memory("a.md", "old")
+            try bench.create("temporary")
+            try bench.rename("temporary", to: "a.md")
+            #expect(try bench.read("a.md") == "")
+            if isKilled { _ = try bench.crashAndRecover() } else { bench.settle() }
+            #expect(try bench.revisions(before) == ["old", ""])
+            #expect(try bench.names() == ["a.md"])
+            try await bench.expectSound()
+        }
+    }
+
+    @Test("saves by rename, one after the other, are a revision each")
+    func savedTwice() async throws {
+        let bench = try StagingBench()
+        let before = try bench.memory("a.md", "old")
+        for text in ["first", "second"] {
+            try bench.make("temporary", text)
+            try bench.rename("temporary", to: "a.md")
+            #expect(try bench.read("a.md") == text)
+        }
+        bench.settle()
+        #expect(try bench.revisions(before) == ["old", "first", "second"])
         try await bench.expectSound()
     }
 

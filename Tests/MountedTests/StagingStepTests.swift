@@ -10,7 +10,7 @@ import Testing
 enum StagedOperation: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// New files, a save in place, and memories that a create takes back, in one commit.
     case commit
-    /// A new file renamed over a memory.
+    /// A new file renamed over a memory, and the commit that follows.
     case replace
     /// A memory renamed to a name that tools use, and a foreign file to a memory's name.
     case becomeForeign, adopt
@@ -41,7 +41,10 @@ enum StagedOperation: String, CaseIterable, Sendable, CustomTestStringConvertibl
     func run(_ bench: StagingBench) throws {
         switch self {
         case .commit: bench.staging.commitDue()
-        case .replace: try bench.rename("temporary", to: "a.md")
+        case .replace:
+            try bench.rename("temporary", to: "a.md")
+            bench.clock.pass(.seconds(1))
+            bench.staging.commitDue()
         case .becomeForeign: try bench.renameToForeign("a.md", to: ".a.md")
         case .adopt:
             guard let node = try foreign(".x", bench) else { return }

@@ -245,7 +245,7 @@ extension CommitDraft {
 
 extension CatalogTransaction {
     /// The number that the next `record` will give.
-    fileprivate func nextChange() throws -> ChangeNumber {
+    func nextChange() throws -> ChangeNumber {
         ChangeNumber(try reader.lastChange().rawValue + 1)
     }
 }

@@ -9,8 +9,8 @@ struct CommitDraft {
     let item: CommitItem
     let hash: ContentHash
     let fate: CommitFate
-    /// Open as long as the content is being placed.
-    let file: OpenFile
+    /// What is placed, a file open as long as that takes.
+    let sealed: StagedBytes.Sealed
     /// Of the memory that gets the content.
     var fields: MemoryFields?
     var name: Name
@@ -33,14 +33,14 @@ extension Staging {
         _ reader: CatalogReader,
         _ contents: inout [PendingContent]
     ) throws -> CommitDraft {
-        let file = try item.bytes.open()
-        let hash = try item.hash ?? Self.hash(file)
+        let sealed = try item.bytes.sealed()
+        let hash = try item.hash ?? Self.hash(sealed)
         let fate = try item.fate(hash: hash, reader)
         var draft = CommitDraft(
             item: item,
             hash: hash,
             fate: fate,
-            file: file,
+            sealed: sealed,
             name: item.fallbackName
         )
         switch fate {
@@ -65,7 +65,7 @@ extension Staging {
         draft.content = contents.count
         contents.append(
             PendingContent(
-                .file(descriptor: file.file.descriptor),
+                sealed.source,
                 hash: hash,
                 fields: fields,
                 name: draft.name,
@@ -132,6 +132,13 @@ extension Staging {
                 revision: RevisionNumber(1)
             )
         )
+    }
+
+    static func hash(_ sealed: StagedBytes.Sealed) throws -> ContentHash {
+        switch sealed {
+        case .bytes(let bytes): try ContentHash(bytes: ContentHasher.hash(bytes))
+        case .file(let file): try hash(file)
+        }
     }
 
     static func hash(_ file: OpenFile) throws -> ContentHash {

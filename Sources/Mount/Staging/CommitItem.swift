@@ -101,11 +101,7 @@ extension CommitItem {
             if isDoubtful { return .trash }
             guard let memory = try reader.memory(row: row), memory.trashed == nil else {
                 if isRecovered { return .trash }
-                throw LociError(
-                    .notFound,
-                    subject: "memory \(row)",
-                    message: "The file to be replaced is no longer there"
-                )
+                throw LociError.noLongerThere(row)
             }
             return .replacing(row, try reader.nextRevisionNumber(of: row), isConflict: false)
         case .birth(let place, let recalls):

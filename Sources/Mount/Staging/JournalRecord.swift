@@ -8,6 +8,12 @@ package enum JournalRecord: Hashable, Sendable {
     case attached(NodeNumber, memory: Int64, base: Int64)
     /// The node's bytes are in the staged file of this number from now on.
     case bytes(NodeNumber, file: UInt64)
+    /// The node's bytes are in the journal from now on; there are none yet.
+    case inline(NodeNumber)
+    /// Bytes that were written to a node whose bytes the journal has.
+    case content(NodeNumber, offset: Int64, bytes: [UInt8], mtime: Int64)
+    /// The size that a node whose bytes the journal has was cut or lengthened to.
+    case length(NodeNumber, Int64, mtime: Int64)
     /// An unborn file lost its name: recovery lets it go.
     case unnamed(NodeNumber)
     case attributes(NodeNumber, JournalAttributes)
@@ -55,6 +61,16 @@ extension JournalRecord {
         case .bytes(let node, let file):
             writer.begin(3, node)
             writer.add(file)
+        case .content(let node, let offset, let bytes, let mtime):
+            writer.begin(4, node)
+            writer.add(UInt64(bitPattern: offset))
+            writer.add(UInt64(bitPattern: mtime))
+            writer.bytes += bytes
+        case .inline(let node): writer.begin(10, node)
+        case .length(let node, let size, let mtime):
+            writer.begin(11, node)
+            writer.add(UInt64(bitPattern: size))
+            writer.add(UInt64(bitPattern: mtime))
         case .unnamed(let node): writer.begin(5, node)
         case .attributes(let node, let attributes):
             writer.begin(6, node)
@@ -81,11 +97,22 @@ extension JournalRecord {
                     reader.signed().map { .attached(node, memory: memory, base: $0) }
                 }
             case 3: reader.word().map { .bytes(node, file: $0) }
+            case 4:
+                reader.size().flatMap { offset in
+                    reader.signed().map {
+                        .content(node, offset: offset, bytes: reader.all(), mtime: $0)
+                    }
+                }
             case 5: .unnamed(node)
             case 6: reader.attributes().map { .attributes(node, $0) }
             case 7: .synced(node)
             case 8: reader.signed().map { .replaces(node, memory: $0) }
             case 9: .dropped(node)
+            case 10: .inline(node)
+            case 11:
+                reader.size().flatMap { size in
+                    reader.signed().map { .length(node, size, mtime: $0) }
+                }
             default: nil
             }
         guard let record, reader.rest.isEmpty else { return nil }
@@ -154,6 +181,16 @@ private struct RecordReader {
     }
 
     mutating func signed() -> Int64? { word().map { Int64(bitPattern: $0) } }
+
+    /// A size or an offset of bytes that a journal has.
+    mutating func size() -> Int64? {
+        signed().flatMap { (0...Int64(StagedBytes.inlineLimit)).contains($0) ? $0 : nil }
+    }
+
+    mutating func all() -> [UInt8] {
+        defer { rest = rest.suffix(0) }
+        return Array(rest)
+    }
 
     mutating func name() -> Name? {
         guard let count = byte(), rest.count >= Int(count) else { return nil }

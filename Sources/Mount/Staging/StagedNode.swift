@@ -44,6 +44,8 @@ final class StagedNode: Sendable {
         var isCommitting = false
         /// Whether all that was written is durable.
         var isSynced = false
+        /// Whether a memory's names were given to it, by a transaction that nobody may have synced.
+        var hasNewName = false
         /// Whether the machine restarted since it was written and nobody had synced it.
         var isDoubtful = false
         /// Whether an earlier session left it.

@@ -86,19 +86,16 @@ extension Staging {
             staged.state.withLock { ($0.bytes, $0.changes, $0.known?.changes) }
         }
         // What fails here fails in the commit, which says so.
-        guard known != changes, let file = try? bytes?.open() else { return }
+        guard known != changes, let file = try? bytes?.file?.open() else { return }
         try? file.file.syncContent()
         guard let hash = try? Self.hash(file) else { return }
         staged.state.withLock { $0.known = (changes, hash) }
     }
 
-    /// A file that was made and never written has no staged file yet.
-    private func makeEmpty(_ staged: StagedNode) throws(LociError) {
-        let made = try Mount.staged("node \(staged.node)") { () throws(Errno) in
-            try space.makeBytes()
-        }
-        try writeJournal([.bytes(staged.node, file: made.number)])
-        staged.state.withLock { $0.bytes = made }
+    /// A file that was made and never written has no bytes yet, not even none.
+    func makeEmpty(_ staged: StagedNode) throws(LociError) {
+        try writeJournal([.inline(staged.node)])
+        staged.state.withLock { $0.bytes = StagedBytes([], in: space) }
     }
 
     // MARK: ② to ⑤

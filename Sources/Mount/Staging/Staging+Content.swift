@@ -21,13 +21,20 @@ extension Staging {
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
-        try change(node, by: caller, reader) { (staged) throws(LociError) in
-            let target = try writable(staged, keepingBytes: true, reader)
-            try Mount.staged("node \(node)") { () throws(Errno) in
-                try unsafe target.open().file.write(bytes, at: offset)
-            }
+        try change(node, by: caller, reader) { (staged, time) throws(LociError) in
             let end = offset + Int64(bytes.count)
-            staged.state.withLock { $0.size = max($0.size, end) }
+            let size = max(staged.state.withLock { $0.size }, end)
+            let target = try writable(staged, keeping: .max, growingTo: size, reader) {
+                .content(node, offset: offset, bytes: unsafe Array(bytes), mtime: time)
+            }
+            if let file = target.file {
+                try Mount.staged("node \(node)") { () throws(Errno) in
+                    try unsafe file.open().file.write(bytes, at: offset)
+                }
+            } else {
+                target.change { unsafe $0.put(bytes, at: Int(offset)) }
+            }
+            staged.state.withLock { $0.size = size }
         }
     }
 
@@ -38,10 +45,16 @@ extension Staging {
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
-        try change(node, by: caller, reader) { (staged) throws(LociError) in
-            let target = try writable(staged, keepingBytes: size > 0, reader)
-            try Mount.staged("node \(node)") { () throws(Errno) in
-                try target.open().file.truncate(to: size)
+        try change(node, by: caller, reader) { (staged, time) throws(LociError) in
+            let target = try writable(staged, keeping: size, growingTo: size, reader) {
+                .length(node, size, mtime: time)
+            }
+            if let file = target.file {
+                try Mount.staged("node \(node)") { () throws(Errno) in
+                    try file.open().file.truncate(to: size)
+                }
+            } else {
+                target.change { $0.resize(to: Int(size)) }
             }
             staged.state.withLock { $0.size = size }
         }
@@ -60,7 +73,7 @@ extension Staging {
         guard isVisible else { return nil }
         guard let bytes else { return 0 }
         do throws(Errno) {
-            return unsafe try bytes.open().file.read(into: buffer, at: offset)
+            return unsafe try bytes.read(into: buffer, at: offset)
         } catch .noSuchFile {
             // It was committed just now.
             return nil
@@ -133,19 +146,25 @@ extension Staging {
     package func fsync(_ node: NodeNumber) throws(LociError) -> Bool {
         guard let staged = find(node) else { return false }
         return try staged.io.withLock { () throws(LociError) in
-            let (bytes, isVisible, isSynced) = staged.state.withLock {
-                ($0.bytes, $0.isVisible, $0.isSynced)
+            let (bytes, isVisible, isSynced, hasNewName) = staged.state.withLock {
+                ($0.bytes, $0.isVisible, $0.isSynced, $0.hasNewName)
             }
             guard isVisible else { return false }
             if isSynced { return true }
-            try Mount.staged("node \(node)") { () throws(Errno) in
-                try bytes?.open().file.syncContent()
-                try space.session.syncNames()
+            if let file = bytes?.file {
+                try Mount.staged("node \(node)") { () throws(Errno) in
+                    try file.open().file.syncContent()
+                    try space.session.syncNames()
+                }
             }
             // After the bytes: a power cut in between must not leave a record that promises them.
             try writeJournal([.synced(node)])
             try Mount.staged("staging journal") { () throws(Errno) in try space.journal.sync() }
-            staged.state.withLock { $0.isSynced = true }
+            if hasNewName { try tenant.catalog.sync() }
+            staged.state.withLock { state in
+                state.isSynced = true
+                state.hasNewName = false
+            }
             return true
         }
     }
@@ -176,7 +195,7 @@ extension Staging {
         _ node: NodeNumber,
         by caller: Caller,
         _ reader: CatalogReader,
-        _ body: (StagedNode) throws(LociError) -> Void
+        _ body: (StagedNode, _ time: Int64) throws(LociError) -> Void
     ) throws(LociError) {
         while true {
             let staged: StagedNode
@@ -188,23 +207,23 @@ extension Staging {
             let isDone = try staged.io.withLock { () throws(LociError) in
                 if staged.state.withLock({ $0.standing == .gone }) { return false }
                 staged.state.withLock { $0.changes += 1 }
+                let time = tenant.clock().nanoseconds
                 do throws(LociError) {
-                    try body(staged)
+                    try body(staged, time)
                 } catch {
                     // Without bytes there is nothing to keep, and its base would grow old.
                     if staged.state.withLock({ !$0.isVisible }) { drop(staged, records: []) }
                     throw error
                 }
-                noteWrite(staged, by: caller)
+                noteWrite(staged, at: time, by: caller)
                 return true
             }
             if isDone { return }
         }
     }
 
-    private func noteWrite(_ staged: StagedNode, by caller: Caller) {
+    private func noteWrite(_ staged: StagedNode, at time: Int64, by caller: Caller) {
         let now = options.now()
-        let time = tenant.clock().nanoseconds
         staged.state.withLock { state in
             state.attributes.mtime = time
             state.attributes.mtimeIsSet = false
@@ -265,66 +284,6 @@ extension Staging {
             if let other = names.nodes[node] { return other }
             names.nodes[node] = made
             return made
-        }
-    }
-
-    /// The staged file to write to: a copy where there is none, or where it is being committed.
-    ///
-    /// Called with the node's I/O lock.
-    private func writable(
-        _ staged: StagedNode,
-        keepingBytes: Bool,
-        _ reader: CatalogReader
-    ) throws(LociError) -> StagedBytes {
-        let (old, isSealed, standing) = staged.state.withLock {
-            ($0.bytes, $0.isSealed, $0.standing)
-        }
-        if let old, !isSealed { return old }
-        let node = staged.node
-        var records: [JournalRecord] = []
-        let copy = try Mount.staged("node \(node)") { () throws(Errno) in try space.makeBytes() }
-        var size: Int64 = 0
-        do throws(LociError) {
-            if let old {
-                if keepingBytes { size = try copyStaged(old, to: copy, node) }
-            } else if case .memory(let row, let base) = standing {
-                records.append(.attached(node, memory: row, base: Int64(base.rawValue)))
-                if keepingBytes { size = try copyBlob(of: node, to: copy, reader) }
-            }
-            records.append(.bytes(node, file: copy.number))
-            try writeJournal(records)
-        } catch {
-            // Nothing names it: recovery would remove it too.
-            try? copy.remove()
-            throw error
-        }
-        staged.state.withLock { state in
-            state.bytes = copy
-            state.size = size
-            state.isSealed = false
-            state.isSynced = false
-        }
-        return copy
-    }
-
-    private func copyStaged(
-        _ old: StagedBytes,
-        to new: StagedBytes,
-        _ node: NodeNumber
-    ) throws(LociError) -> Int64 {
-        try Mount.staged("node \(node)") { () throws(Errno) in
-            try old.openAnew().file.copyContents(to: new.openAnew().file)
-        }
-    }
-
-    private func copyBlob(
-        of node: NodeNumber,
-        to new: StagedBytes,
-        _ reader: CatalogReader
-    ) throws(LociError) -> Int64 {
-        let blob = try tenant.openBlob(shownBy: node, reader: reader)
-        return try Mount.staged("node \(node)") { () throws(Errno) in
-            try blob.copyContents(to: new.openAnew().file)
         }
     }
 

@@ -117,7 +117,7 @@ extension Staging {
         )
         names.withLock { $0.nodes[node] = made }
         namelessCount.wrappingAdd(1, ordering: .releasing)
-        try writeJournal([.bytes(node, file: copy.bytes.number)])
+        if let file = copy.bytes.file { try writeJournal([.bytes(node, file: file.number)]) }
         return made
     }
 
@@ -154,7 +154,7 @@ extension Staging {
                     (target) throws(LociError) in
                     guard let bytes else { return 0 }
                     return try Mount.staged("node \(node)") { () throws(Errno) in
-                        try bytes.openAnew().file.copyContents(to: target)
+                        try bytes.copyContents(to: target)
                     }
                 }
                 let replaced = try tenant.catalog.write(
@@ -223,7 +223,7 @@ extension Staging {
         return try Mount.staged("node \(node)") { () throws(Errno) in
             let source = try foreignFiles.open(node, [.readOnly, .noFollow])
             let status = try source.status()
-            let copy = try space.makeBytes()
+            let copy = try space.makeFile()
             let size = try source.copyContents(to: copy.openAnew().file)
             let attributes = JournalAttributes(
                 permissions: status.permissions,
@@ -232,7 +232,7 @@ extension Staging {
                 mtime: status.modificationTime,
                 mtimeIsSet: true
             )
-            return (attributes, copy, size)
+            return (attributes, StagedBytes(copy, in: space), size)
         }
     }
 }

@@ -73,7 +73,7 @@ extension Staging {
                 state.life.handle(.written, at: now)
             }
             var records = [JournalRecord.created(node, place, attributes, recalls: recalls)]
-            if let bytes { records.append(.bytes(node, file: bytes.0.number)) }
+            if let file = bytes?.0.file { records.append(.bytes(node, file: file.number)) }
             do throws(LociError) {
                 try writeJournal(records)
             } catch {
@@ -228,7 +228,7 @@ extension Staging {
     /// Runs `body` with the I/O lock of an unborn file that no commit has taken.
     ///
     /// Throws `wrongState` where the node is a memory by now.
-    private func withUnborn(
+    func withUnborn(
         _ node: NodeNumber,
         _ body: (StagedNode, StagedPlace, _ recalls: Int64?) throws(LociError) -> Void
     ) throws(LociError) {

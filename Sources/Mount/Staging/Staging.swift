@@ -10,7 +10,7 @@ import Synchronization
 /// are not yet memories.
 ///
 /// ```
-///  write, create ──▶ staged file + journal ──▶ Committer ──▶ blob, row ──▶ onCommit
+///  write, create ──▶ journal, or staged file ──▶ Committer ──▶ blob, row ──▶ onCommit
 /// ```
 ///
 /// Reading, in this order: ask staging; where it has nothing, compare `commitGeneration` with the

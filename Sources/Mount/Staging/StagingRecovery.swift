@@ -150,7 +150,7 @@ extension Staging {
         _ reader: CatalogReader
     ) throws(LociError) -> Bool {
         // Without bytes it may be a file that nobody wrote to, but never what a row has already.
-        if entry.file == nil {
+        if entry.file == nil, entry.content == nil {
             do {
                 if try reader.node(node) != nil { return false }
             } catch {
@@ -173,7 +173,8 @@ extension Staging {
             // A power cut took it, or it was removed when its journal could not say so.
             if status == nil { return false }
         }
-        let time = status?.modificationTime ?? tenant.clock().nanoseconds
+        let time =
+            status?.modificationTime ?? entry.contentTime ?? tenant.clock().nanoseconds
         var attributes =
             entry.attributes
             ?? JournalAttributes(
@@ -188,8 +189,9 @@ extension Staging {
         life.handle(.written, at: options.now())
         var state = StagedNode.State(
             standing: standing,
-            bytes: entry.file.map { space.bytes($0) },
-            size: status?.size ?? 0,
+            bytes: entry.file.map { StagedBytes(space.file($0), in: space) }
+                ?? entry.content.map { StagedBytes($0, in: space) },
+            size: status?.size ?? Int64(entry.content?.count ?? 0),
             attributes: attributes,
             ctime: time,
             life: life,
@@ -204,7 +206,7 @@ extension Staging {
 
     private func status(ofFile number: UInt64) throws(LociError) -> FileStatus? {
         do throws(Errno) {
-            return try space.bytes(number).openAnew().file.status()
+            return try space.file(number).openAnew().file.status()
         } catch .noSuchFile {
             return nil
         } catch {

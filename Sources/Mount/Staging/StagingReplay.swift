@@ -12,6 +12,10 @@ package struct StagingReplay: Sendable {
         package var memory: Int64?
         package var base: Int64 = 0
         package var file: UInt64?
+        /// The bytes themselves, where the journal has them.
+        package var content: [UInt8]?
+        /// When `content` was last written to.
+        package var contentTime: Int64?
         package var isSynced = false
         /// The memory that it was being renamed over.
         package var replaces: Int64?
@@ -37,7 +41,19 @@ package struct StagingReplay: Sendable {
             entries[node]?.place = nil
         case .bytes(let node, let file):
             entries[node, default: Entry()].file = file
+            entries[node]?.content = nil
             entries[node]?.isSynced = false
+        case .inline(let node):
+            entries[node, default: Entry()].file = nil
+            entries[node]?.content = []
+            entries[node]?.isSynced = false
+        case .content(let node, let offset, let bytes, let mtime):
+            // After a power cut too: what stands in the journal was written in this order.
+            entries[node]?.content?.put(bytes, at: Int(offset))
+            entries[node]?.contentTime = mtime
+        case .length(let node, let size, let mtime):
+            entries[node]?.content?.resize(to: Int(size))
+            entries[node]?.contentTime = mtime
         case .unnamed(let node):
             // Nobody could reach it but who had it open, and they are gone.
             entries[node] = nil

@@ -9,9 +9,15 @@ final class StagingSpace: Sendable {
     /// A copy of many files stages more of them than a process may have open.
     static let maximumOpenFiles = 256
 
+    /// Bytes of all nodes together that stand in memory; what comes above goes into files.
+    static let inlineCapacity = 16 << 20
+    /// A journal that is larger gets no more bytes: it is cut when nothing is staged.
+    static let inlineJournal: Int64 = 64 << 20
+
     let session: StagingSession
     let journal: StagingJournal
     fileprivate let openFiles = Atomic<Int>(0)
+    private let inlineBytes = Atomic<Int>(0)
 
     init(session: StagingSession, directory: String) throws(Errno) {
         self.session = session
@@ -19,17 +25,25 @@ final class StagingSpace: Sendable {
     }
 
     /// A new, empty staged file.
-    func makeBytes() throws(Errno) -> StagedBytes {
+    func makeFile() throws(Errno) -> StagedFileBytes {
         let staged = try session.create()
         let number = staged.number
         let isKept = openFiles.wrappingAdd(1, ordering: .relaxed).newValue <= Self.maximumOpenFiles
         if !isKept { openFiles.wrappingSubtract(1, ordering: .relaxed) }
         let file = staged.takeFile()
-        return StagedBytes(number, in: self, kept: isKept ? OpenFile(file) : nil)
+        return StagedFileBytes(number, in: self, kept: isKept ? OpenFile(file) : nil)
     }
 
     /// A staged file that the journal names.
-    func bytes(_ number: UInt64) -> StagedBytes { StagedBytes(number, in: self, kept: nil) }
+    func file(_ number: UInt64) -> StagedFileBytes { StagedFileBytes(number, in: self, kept: nil) }
+
+    /// Whether so many bytes of a node may stand in memory and in the journal.
+    func mayInline(_ size: Int64) -> Bool {
+        size <= StagedBytes.inlineLimit && journal.size < Self.inlineJournal
+            && inlineBytes.load(ordering: .relaxed) < Self.inlineCapacity
+    }
+
+    func countInline(_ bytes: Int) { inlineBytes.add(bytes, ordering: .relaxed) }
 }
 
 /// A descriptor that several owners share.
@@ -40,9 +54,7 @@ final class OpenFile: Sendable {
 }
 
 /// One staged file.
-///
-/// Once sealed, its bytes never change.
-final class StagedBytes: Sendable {
+final class StagedFileBytes: Sendable {
     let number: UInt64
     private let space: StagingSpace
     private let kept: OpenFile?

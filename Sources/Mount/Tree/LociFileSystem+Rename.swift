@@ -185,7 +185,12 @@ extension LociFileSystem {
     ) throws {
         if try isForeign(move, thread) { return try turnForeign(unborn.node, move, thread) }
         if case .memory(_, let memory) = target {
-            return try staging.replace(memory.row, by: unborn.node, move.caller)
+            return try staging.replace(
+                memory.row,
+                by: unborn.node,
+                move.caller,
+                known: move.known
+            )
         }
         let layout = try layout(for: move, thread)
         try staging.rename(

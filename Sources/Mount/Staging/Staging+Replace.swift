@@ -1,0 +1,165 @@
+import Catalog
+import Linux
+import Loci
+package import Model
+import SQL
+import Synchronization
+
+// A file is renamed over a memory: it is the memory's next revision, and its own name leaves
+// nothing.
+
+extension Staging {
+    /// An unborn file, or a foreign one, is renamed over a memory.
+    ///
+    /// The memory's names lead to the file's node when this returns. The bytes of an unborn file
+    /// are written content of that memory from then on, and a revision as soon as any other; those
+    /// of a foreign file are a revision at once, because its own file goes.
+    ///
+    /// `known`: the names that the request's answer tells the kernel.
+    /// When it throws, everything is as before.
+    package func replace(
+        _ memory: Int64,
+        by node: NodeNumber,
+        _ caller: Caller,
+        known: [KnownName] = []
+    ) throws(LociError) {
+        if find(node) == nil { return try replace(memory, byForeign: node, caller) }
+        try commitOwnNode(of: memory)
+        try withUnborn(node) { (staged, place, recalls) throws(LociError) in
+            let (attributes, isEmpty) = staged.state.withLock { ($0.attributes, $0.bytes == nil) }
+            if isEmpty { try makeEmpty(staged) }
+            try writeJournal([.replaces(node, memory: memory)])
+            let base: RevisionNumber
+            do throws(LociError) {
+                base = try giveNames(of: memory, to: node, attributes, caller, known)
+            } catch {
+                try? writeJournal([.created(node, place, attributes, recalls: recalls)])
+                throw error
+            }
+            // Recovery sees by the row what became of it, should this be missing.
+            try? writeJournal([.attached(node, memory: memory, base: Int64(base.rawValue))])
+            names.withLock { names in
+                removeName(node, place, &names)
+                staged.state.withLock { state in
+                    state.standing = .memory(memory, base: base)
+                    state.life.isUnborn = false
+                    state.origin = caller.origin
+                    // Its name is in the catalog now, which the next `fsync` has to sync.
+                    state.isSynced = false
+                    state.hasNewName = true
+                }
+            }
+            expect(options.now() + options.limits.settle)
+        }
+    }
+
+    /// One transaction: the memory's names lead to `node`.
+    ///
+    /// It is synced by whoever asks for that: until then a power cut leaves the old content under
+    /// its name, and recovery finds what was synced of the new one.
+    ///
+    /// Returns the memory's revision, which the node's bytes are to follow.
+    private func giveNames(
+        of memory: Int64,
+        to node: NodeNumber,
+        _ attributes: JournalAttributes,
+        _ caller: Caller,
+        _ known: [KnownName]
+    ) throws(LociError) -> RevisionNumber {
+        let (base, first, last) = try tenant.catalog.write(.normal, origin: caller.origin) {
+            transaction in
+            guard let row = try transaction.reader.memory(row: memory), row.trashed == nil else {
+                throw LociError.noLongerThere(memory)
+            }
+            let since = try transaction.nextChange()
+            let appearance = NodeAppearance(
+                number: node,
+                permissions: attributes.permissions,
+                uid: attributes.uid,
+                gid: attributes.gid,
+                mtime: attributes.mtime
+            )
+            _ = try transaction.replaceNode(of: row, by: appearance, since: since)
+            try transaction.record(.set, memory: memory, detail: #"{"node":true}"#)
+            return (row.revision, since, try transaction.reader.lastChange())
+        }
+        generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        onCommit(CommittedBatch(changes: first...last, nodes: [node], known: known))
+        return base
+    }
+
+    /// Commits before it returns.
+    private func replace(
+        _ memory: Int64,
+        byForeign node: NodeNumber,
+        _ caller: Caller
+    ) throws(LociError) {
+        let staged = try stageForeign(node, by: caller)
+        try commitLock.withLock { () throws(LociError) in
+            do throws(LociError) {
+                try commitOwnNodeLocked(of: memory)
+                try announce(staged, replacing: memory, by: caller)
+                guard let item = try seal(staged, goal: .replacing(memory)) else {
+                    throw .notUnborn(node)
+                }
+                if let error = commit([item]).first?.error { throw error }
+            } catch {
+                giveBack(staged)
+                throw error
+            }
+        }
+        removeForeignFile(node)
+    }
+
+    /// Tells the journal what a file is to become.
+    ///
+    /// Throws `wrongState` where it was born while this waited for its turn: a record after the one
+    /// that dropped it would make recovery take it for a file without bytes.
+    private func announce(
+        _ staged: StagedNode,
+        replacing memory: Int64,
+        by caller: Caller
+    ) throws(LociError) {
+        try staged.io.withLock { () throws(LociError) in
+            guard staged.state.withLock({ $0.isUnborn }) else { throw .notUnborn(staged.node) }
+            try writeJournal([.replaces(staged.node, memory: memory)])
+            staged.state.withLock { $0.origin = caller.origin }
+        }
+    }
+
+    /// A file that was to replace a memory, and could not, is what it was before.
+    private func giveBack(_ staged: StagedNode) {
+        staged.io.withLock {
+            if let record = staged.state.withLock({ $0.journalRecord(staged.node) }) {
+                try? writeJournal([record])
+            } else if staged.state.withLock({ $0.standing == .nameless }) {
+                drop(staged, records: [.dropped(staged.node)])
+            }
+        }
+    }
+
+    /// What was written to the memory's own node is older than what replaces it.
+    private func commitOwnNode(of memory: Int64) throws(LociError) {
+        let own = try tenant.catalog.read { try $0.memory(row: memory)?.node }
+        guard let own, find(own) != nil else { return }
+        try commitLock.withLock { () throws(LociError) in try commitOwnNodeLocked(of: memory) }
+    }
+
+    /// Under `commitLock`.
+    private func commitOwnNodeLocked(of memory: Int64) throws(LociError) {
+        let own = try tenant.catalog.read { try $0.memory(row: memory)?.node }
+        guard let own, let staged = find(own), let item = try seal(staged) else { return }
+        if let error = commit([item]).first?.error { throw error }
+    }
+}
+
+extension LociError {
+    /// A memory that a file was to replace is gone.
+    static func noLongerThere(_ memory: Int64) -> LociError {
+        LociError(
+            .notFound,
+            subject: "memory \(memory)",
+            message: "The file to be replaced is no longer there"
+        )
+    }
+}
