@@ -5,7 +5,8 @@ internal import Glibc
 ///
 /// A quick request is served with the turn held, as it takes less time than waking another thread.
 /// Before one that may wait for a disk or a lock the turn is passed on; also when the next request
-/// was there already, for then several callers are waiting.
+/// was there already, for then several callers are waiting. Who gets the turn from a thread that
+/// serves does not spin: it would take the processor from that one.
 struct RequestLoop: Sendable {
     let thread: RequestThread
     let turn: ReaderTurn
@@ -17,6 +18,9 @@ struct RequestLoop: Sendable {
 
     /// After this long without work a thread counts as idle.
     static let idleAfter: UInt64 = 10_000_000
+
+    /// A larger `write` takes longer to copy than waking another thread does.
+    private static let quickWrite: UInt32 = 64 << 10
 
     private enum Received {
         case request(size: Int, waited: Bool)
@@ -48,10 +52,12 @@ struct RequestLoop: Sendable {
 
     /// Reads and serves until the turn was passed on (true) or the session ends (false).
     private func serveOwnTurn() -> Bool {
+        var spin = alone ? self.spin : .zero
         while true {
-            guard case .request(let size, let waited) = receive() else { return false }
+            guard case .request(let size, let waited) = receive(spin) else { return false }
+            spin = self.spin
             thread.heldTurn = turn
-            if !alone && (!waited || Self.mayWait(thread.header.opcode)) { thread.passTurn() }
+            if !alone && (!waited || Self.mayWait(thread.header)) { thread.passTurn() }
             serve(size)
             if thread.heldTurn == nil { return true }
         }
@@ -66,9 +72,10 @@ struct RequestLoop: Sendable {
     }
 
     /// Whether a request may take longer than waking another thread does.
-    private static func mayWait(_ opcode: UInt32) -> Bool {
-        switch opcode {
-        case FUSE_LOOKUP.rawValue, FUSE_GETATTR.rawValue, FUSE_FORGET.rawValue,
+    private static func mayWait(_ header: fuse_in_header) -> Bool {
+        switch header.opcode {
+        case FUSE_WRITE.rawValue: header.len > quickWrite
+        case FUSE_MKNOD.rawValue, FUSE_LOOKUP.rawValue, FUSE_GETATTR.rawValue, FUSE_FORGET.rawValue,
             FUSE_BATCH_FORGET.rawValue, FUSE_READDIR.rawValue, FUSE_READDIRPLUS.rawValue,
             FUSE_STATFS.rawValue, FUSE_OPEN.rawValue, FUSE_OPENDIR.rawValue,
             FUSE_GETXATTR.rawValue, FUSE_READLINK.rawValue:
@@ -77,7 +84,7 @@ struct RequestLoop: Sendable {
         }
     }
 
-    private func receive() -> Received {
+    private func receive(_ spin: Duration) -> Received {
         let (seconds, attoseconds) = spin.components
         let spinTime = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
         var spinEnd: UInt64?

@@ -19,8 +19,15 @@ private import Glibc
         unsafe mutex.deallocate()
     }
 
-    package func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-        unsafe pthread_mutex_lock(mutex)
+    /// Runs `body` with the lock; `beforeWaiting` runs first where somebody else has it.
+    package func withLock<R, E: Error>(
+        beforeWaiting: () -> Void = {},
+        _ body: () throws(E) -> R
+    ) throws(E) -> R {
+        if unsafe pthread_mutex_trylock(mutex) != 0 {
+            beforeWaiting()
+            unsafe pthread_mutex_lock(mutex)
+        }
         defer { unsafe pthread_mutex_unlock(mutex) }
         return try body()
     }

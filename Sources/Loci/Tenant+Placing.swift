@@ -73,7 +73,7 @@ extension Tenant {
         _ contents: [PendingContent],
         origin: Origin
     ) throws(LociError) -> (keys: [BlobKey], layout: LayoutNumber) {
-        try catalog.write(.full, origin: origin) { tx in
+        let reserved = try catalog.write(.normal, origin: origin) { tx in
             let target = try tx.reader.layouts().target
             let notBefore = tx.now + Self.placingGrace
             let keys = try contents.map { content in
@@ -83,6 +83,9 @@ extension Tenant {
             }
             return (keys, target.number)
         }
+        // Not in the transaction: whoever wants to write would wait for the disk.
+        try catalog.sync()
+        return reserved
     }
 
     /// The key of a revision, or one beside it where a crash or another writer has that.

@@ -117,6 +117,7 @@ package final class MountDaemon: Sendable {
         var staging = StagingOptions()
         staging.leftovers = leftovers
         staging.limits.quiet = options.quiet
+        staging.willWait = { Request.passTurn() }
         return staging
     }
 

@@ -11,7 +11,7 @@ import Synchronization
 // ① seal      what is written from now on goes into a copy
 // ② place     bytes get their keys and are durable there (Tenant.place)
 // ③ commit    one transaction names them
-//             the generation rises, onCommit is told
+//             the generation rises, onCommit is told, the catalog is synced
 // ④ forget    the journal drops the nodes
 // ⑤ remove    the staged files go
 //
@@ -146,7 +146,7 @@ extension Staging {
         try options.probe.before(.place)
         let placed = contents.isEmpty ? [] : try tenant.place(contents, origin: Self.origin)
         try options.probe.before(.commit)
-        let result = try tenant.catalog.write(.full, origin: Self.origin) { transaction in
+        let result = try tenant.catalog.write(.normal, origin: Self.origin) { transaction in
             let first = try transaction.reader.lastChange().rawValue + 1
             let rows = try drafts.map { try $0.write(placed, tenant, transaction) }
             return (first: first, last: try transaction.reader.lastChange().rawValue, rows: rows)
@@ -161,6 +161,9 @@ extension Staging {
                 )
             )
         }
+        // Not in the transaction: whoever wants to write would wait for the disk. Should it fail,
+        // the files stay staged, and the next commit finds that the catalog has their content.
+        try tenant.catalog.sync()
         try options.probe.before(.forget)
         try finish(drafts, result.rows)
         return later

@@ -21,6 +21,7 @@ extension Staging {
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
+        if !isQuick(node, count: bytes.count) { options.willWait() }
         try change(node, by: caller, reader) { (staged, time) throws(LociError) in
             let end = offset + Int64(bytes.count)
             let size = max(staged.state.withLock { $0.size }, end)
@@ -35,6 +36,15 @@ extension Staging {
                 target.change { unsafe $0.put(bytes, at: Int(offset)) }
             }
             staged.state.withLock { $0.size = size }
+        }
+    }
+
+    /// Whether a write needs the journal alone: no copy, no file, no commit to wait for.
+    private func isQuick(_ node: NodeNumber, count: Int) -> Bool {
+        guard let staged = find(node) else { return false }
+        return staged.state.withLock { state in
+            !state.isCommitting && state.isUnborn && (state.bytes.map { $0.file == nil } ?? true)
+                && state.size + Int64(count) <= StagedBytes.inlineLimit
         }
     }
 
@@ -173,8 +183,11 @@ extension Staging {
     package func closed(_ node: NodeNumber) {
         guard let staged = find(node) else { return }
         let now = options.now()
-        staged.state.withLock { $0.life.handle(.closed, at: now) }
-        expect(now + options.limits.settle)
+        let action = staged.state.withLock { state in
+            state.life.handle(.closed, at: now)
+            return state.action(at: now)
+        }
+        expect(action)
     }
 
     /// The kernel forgot the node.
@@ -204,7 +217,8 @@ extension Staging {
             } else {
                 staged = try attach(node, by: caller, reader)
             }
-            let isDone = try staged.io.withLock { () throws(LociError) in
+            let isDone = try staged.io.withLock(beforeWaiting: options.willWait) {
+                () throws(LociError) in
                 if staged.state.withLock({ $0.standing == .gone }) { return false }
                 staged.state.withLock { $0.changes += 1 }
                 let time = tenant.clock().nanoseconds
@@ -224,15 +238,16 @@ extension Staging {
 
     private func noteWrite(_ staged: StagedNode, at time: Int64, by caller: Caller) {
         let now = options.now()
-        staged.state.withLock { state in
+        let action = staged.state.withLock { state in
             state.attributes.mtime = time
             state.attributes.mtimeIsSet = false
             state.ctime = time
             state.origin = caller.origin
             state.isSynced = false
             state.life.handle(.written, at: now)
+            return state.action(at: now)
         }
-        expect(now + options.limits.quiet + options.limits.settle)
+        expect(action)
     }
 
     /// Makes the staged node of a memory; its bytes are copied later, at need.

@@ -68,9 +68,10 @@ extension Staging {
                     at: now
                 )
             }
-            made.state.withLock { state in
+            let action = made.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
                 state.life.handle(.written, at: now)
+                return state.action(at: now)
             }
             var records = [JournalRecord.created(node, place, attributes, recalls: recalls)]
             if let file = bytes?.0.file { records.append(.bytes(node, file: file.number)) }
@@ -80,7 +81,7 @@ extension Staging {
                 drop(made, records: [])
                 throw error
             }
-            expect(now + options.limits.quiet + options.limits.birth)
+            expect(action)
             return Unborn(
                 node: node,
                 directory: place.directory,

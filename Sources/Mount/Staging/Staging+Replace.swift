@@ -49,7 +49,7 @@ extension Staging {
                     state.hasNewName = true
                 }
             }
-            expect(options.now() + options.limits.settle)
+            expect(staged.state.withLock { $0.action(at: options.now()) })
         }
     }
 

@@ -151,6 +151,7 @@ package final class Staging: Sendable {
     func drawNumber() throws(LociError) -> NodeNumber {
         try numbers.withLock { numbers throws(LociError) in
             if numbers.isEmpty {
+                options.willWait()
                 // Durable: after a power cut the journal may know nodes of this block.
                 numbers = try tenant.catalog.write(.full, origin: Self.origin) { transaction in
                     transaction.reserveNodeNumbers(Self.numberBlock)
@@ -162,6 +163,15 @@ package final class Staging: Sendable {
 
     /// Whom changes are ascribed to that no user made.
     static let origin = Origin(actor: "loci mount", uid: 0)
+
+    /// Wakes the committer where it has to look at a file earlier than it would.
+    func expect(_ action: StagedFileLife.Action) {
+        switch action {
+        case .rest: return
+        case .wait(let due): expect(due)
+        case .commit: expect(options.now())
+        }
+    }
 
     /// Wakes the committer where `due` is earlier than what it sleeps for.
     func expect(_ due: Moment) {

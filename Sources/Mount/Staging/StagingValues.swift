@@ -119,6 +119,8 @@ package struct StagingOptions: Sendable {
     /// How long a command waits for files that are being written.
     package var commandPatience: Duration = .milliseconds(200)
     package var now: @Sendable () -> Moment
+    /// Called before a call waits for more than the journal: whoever serves others meanwhile does.
+    package var willWait: @Sendable () -> Void = {}
     package var probe = CommitProbe()
     /// What recovery could not bring into the catalog; `status` shows it.
     package var leftovers: [LociError] = []

@@ -117,9 +117,11 @@ extension LociFileSystem {
             let caller = caller(of: request)
             switch Place(node) {
             case .generated(let number):
+                request.mayWait()
                 try writeGenerated(number, bytes, at: offset, caller, thread)
             case .node(let number):
                 if try isForeign(number, thread) {
+                    request.mayWait()
                     let file = try foreignFiles.open(number, .writeOnly)
                     try unsafe bytes.withUnsafeBytes { buffer throws(Errno) in
                         try unsafe file.write(buffer, at: offset)

@@ -25,6 +25,7 @@ extension LociFileSystem {
                 remedy: "Mount with foreign=dot, or choose another name"
             )
         }
+        Request.passTurn()
         // The file first: a row never names bytes that are not there.
         let number = try drawForeignNumber(caller)
         if mode & S_IFMT != S_IFDIR {

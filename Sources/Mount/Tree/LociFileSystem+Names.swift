@@ -15,6 +15,7 @@ extension LociFileSystem {
         known: [KnownName],
         _ body: (CatalogTransaction) throws -> R
     ) throws -> R {
+        Request.passTurn()
         let (result, before, last) = try catalog.write(.normal, origin: caller.origin) {
             transaction in
             let before = transaction.newestChange
