@@ -11,6 +11,8 @@ struct BenchOptions {
     var large = 1 << 30
     var peers = Peer.defaults
     var patience = 300
+    /// Whether the kernel's caches may be dropped, for the whole machine, to measure cold.
+    var cold = true
     /// Where the results go; added to what is there.
     var json = "bench.json"
     /// Where the charts go.
@@ -41,6 +43,9 @@ struct BenchOptions {
         case "--large": large = value == "0" ? 0 : try positive(option, value)
         case "--peers": peers = value == "none" ? [] : list(value)
         case "--patience": patience = try positive(option, value)
+        case "--cold":
+            guard ["yes", "no"].contains(value) else { throw Trouble("--cold is yes or no") }
+            cold = value == "yes"
         case "--json": json = value
         case "--out": out = value
         case "--work": work = value

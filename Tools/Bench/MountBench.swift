@@ -23,13 +23,15 @@ struct MountBench {
         small = Tree("small", files: max(10, options.files / 10))
         big = Tree("big", files: options.files)
         source = options.work + "/source"
-        mayDropCaches = (try? File.open("/proc/sys/vm/drop_caches", .writeOnly)) != nil
+        mayDropCaches =
+            options.cold && (try? File.open("/proc/sys/vm/drop_caches", .writeOnly)) != nil
         let work = try File.open(options.work, .directory)
         _ = try work.makeDirectoriesBeneath("Loci/mnt")
         _ = try work.makeDirectoriesBeneath("source/tree=scratch/user=disk/topic=writes")
         let loci = ["\(options.work)/Loci/store", "\(options.work)/Loci/mnt"]
-        let peers = try options.peers.compactMap { name in
-            try Peer.subject(name, source: options.work + "/source", work: options.work)
+        let shared = source
+        let peers = try options.peers.map { name in
+            try Peer.subject(name, shared: shared, work: options.work)
         }
         subjects =
             [
@@ -38,7 +40,8 @@ struct MountBench {
                     about: "the source itself",
                     root: source,
                     mountCommand: nil,
-                    scratch: "tree=scratch/user=disk/topic=writes"
+                    scratch: "tree=scratch/user=disk/topic=writes",
+                    source: source
                 ),
                 Subject(
                     name: Subject.loci,
@@ -48,7 +51,10 @@ struct MountBench {
                     scratch: "tree=scratch/user=Loci/topic=writes"
                 ),
             ] + peers
-        section.subjects = subjects.map { ($0.name, $0.about) }
+        section.subjects = subjects.map { [runner] subject in
+            let version = subject.version(runner).map { $0 + ": " } ?? ""
+            return (subject.name, version + subject.about)
+        }
         section.facts = options.facts([
             ("files", "\(Figure.grouped(small.corpus.count)) and \(Figure.grouped(options.files))"),
             ("bytes a file", "\(Operations.size)"), ("large file", "\(options.large)"),
@@ -59,7 +65,11 @@ struct MountBench {
         defer { unmountAll() }
         try makeTrees()
         if !mayDropCaches {
-            section.notes.append("Nothing was measured cold: only root may drop the caches.")
+            section.notes.append(
+                options.cold
+                    ? "Nothing was measured cold: only root may drop the caches."
+                    : "Nothing was measured cold: --cold no."
+            )
         }
         let pass = Pass(runner)
         for name in options.passes {
@@ -79,12 +89,14 @@ struct MountBench {
     // MARK: Trees
 
     private func makeTrees() throws {
-        for tree in [small, big] {
-            Program.say("Making \(Figure.grouped(tree.corpus.count)) files")
-            _ = try File.open(source, .directory).makeDirectoriesBeneath(tree.name)
-            try tree.corpus.write(to: "\(source)/\(tree.name)")
+        for source in Set(subjects.compactMap(\.source)).sorted() {
+            for tree in [small, big] {
+                Program.say("Making \(Figure.grouped(tree.corpus.count)) files")
+                _ = try File.open(source, .directory).makeDirectoriesBeneath(tree.name)
+                try tree.corpus.write(to: "\(source)/\(tree.name)")
+            }
+            if options.large > 0 { try makeLargeFile(source) }
         }
-        if options.large > 0 { try makeLargeFile() }
         Program.say("Importing")
         let scheme = "tree={tree}/user={user}/topic={topic}"
         let store = "\(options.work)/Loci/store"
@@ -96,7 +108,7 @@ struct MountBench {
         try File.open(options.work, .directory).syncFileSystem()
     }
 
-    private func makeLargeFile() throws {
+    private func makeLargeFile(_ source: String) throws {
         let folder = try File.open(source, .directory).makeDirectoriesBeneath(Self.large)
             .takeLast()
         let file = try folder.open("large.bin", [.writeOnly, .create])

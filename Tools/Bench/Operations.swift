@@ -30,8 +30,8 @@ struct Operations: ~Copyable {
 
     func run() throws {
         switch kind {
-        case "stat": try paths(2) { try stat($0) }
-        case "read": try paths(2) { try read($0) }
+        case "stat": try paths { try stat($0) }
+        case "read": try paths { try read($0) }
         case "sequential": try sequential()
         case "create": try names("w") { try create($0) }
         case "sync": try names("w") { try overwrite($0) }
@@ -49,16 +49,18 @@ struct Operations: ~Copyable {
     // MARK: Of a corpus: FILES FILES-A-DIRECTORY SAMPLE
 
     /// All paths in their order; or a sample by chance, whose directories are looked up before.
-    private func paths(_ least: Int, _ body: ([[UInt8]]) throws -> Void) throws {
-        guard arguments.count == least + 1 else { throw Failed.usage }
+    private func paths(_ body: ([[UInt8]]) throws -> Void) throws {
+        guard arguments.count == 3 else { throw Failed.usage }
         let corpus = Corpus(count: arguments[0], perDirectory: arguments[1])
         guard arguments[2] > 0 else {
             return try body((0..<corpus.count).map { Array(corpus.path(of: $0).utf8) })
         }
         var random = SplitMix(state: UInt64(arguments[2]))
+        var seen: Set<Int> = []
         let chosen = (0..<arguments[2]).map { _ in Int(random.next() % UInt64(corpus.count)) }
+            .filter { seen.insert($0).inserted }
         for index in chosen { _ = try directory.status(of: corpus.directory(of: index)) }
-        try body(Set(chosen).sorted().map { Array(corpus.path(of: $0).utf8) })
+        try body(chosen.map { Array(corpus.path(of: $0).utf8) })
     }
 
     private func stat(_ paths: [[UInt8]]) throws {

@@ -6,7 +6,13 @@ struct Peer: Sendable {
     /// The program and its options, without the directories.
     let options: [String]
     /// What stands behind the options, of the source, the mount point and a directory for it.
-    let places: @Sendable (_ source: String, _ mount: String, _ work: String) -> [String]
+    let places: Places
+    /// The package, as Debian calls it.
+    var package: String { String(name.prefix { $0 != ":" }) }
+    /// Whether it must not share the source with others.
+    var isApart = false
+
+    typealias Places = @Sendable (_ source: String, _ mount: String, _ work: String) -> [String]
 
     private static let day = "86400"
     private static let timeouts =
@@ -38,48 +44,45 @@ struct Peer: Sendable {
 
     static let defaults = all.map(\.name).filter { !$0.hasSuffix(":plain") }
 
-    private static let plainPlaces: @Sendable (String, String, String) -> [String] = {
-        source,
-        mount,
-        _ in [source, mount]
-    }
+    private static let plainPlaces: Places = { source, mount, _ in [source, mount] }
 
-    private static let unionPlaces: @Sendable (String, String, String) -> [String] = {
-        source,
-        mount,
-        _ in [source + "=RW", mount]
-    }
+    private static let unionPlaces: Places = { source, mount, _ in [source + "=RW", mount] }
 
     private static func rclone(_ name: String, _ caches: [String]) -> Peer {
         let writes = ["--vfs-cache-mode", "writes", "--vfs-write-back", "0s"]
-        return Peer(name, ["rclone", "mount"] + writes + caches) { source, mount, work in
+        var peer = Peer(name, ["rclone", "mount"] + writes + caches) { source, mount, work in
             [
                 "--daemon", "--daemon-wait", "30s", "--config", work + "/none.conf",
                 "--cache-dir", work + "/cache", source, mount,
             ]
         }
+        // It drives what it has read out of the kernel's memory (posix_fadvise), so that the disk
+        // and all peers over the same source would be measured cold.
+        peer.isApart = true
+        return peer
     }
 
     private init(
         _ name: String,
         _ options: [String],
-        _ places: @escaping @Sendable (String, String, String) -> [String]
+        _ places: @escaping Places
     ) {
         self.name = name
         self.options = options
         self.places = places
     }
 
-    /// The peer of that name, mounted over `source`.
-    static func subject(_ name: String, source: String, work: String) throws -> Subject {
+    /// The peer of that name, over `shared` or a source of its own below `work`.
+    static func subject(_ name: String, shared: String, work: String) throws -> Subject {
         guard let peer = all.first(where: { $0.name == name }) else {
             let known = all.map(\.name).joined(separator: ", ")
             throw Trouble("no peer is called '\(name)'; there are \(known)")
         }
         let plain = name.split(separator: ":").joined(separator: "-")
         let (mount, own) = ("\(work)/\(plain)/mnt", "\(work)/\(plain)")
+        let source = peer.isApart ? own + "/source" : shared
         let directory = try File.open(work, .directory)
-        for name in ["mnt", "lower", "work", "cache"] {
+        for name in ["mnt", "lower", "work", "cache", "source"] {
             _ = try directory.makeDirectoriesBeneath("\(plain)/\(name)")
         }
         let scratch = "tree=scratch/user=\(plain)/topic=writes"
@@ -89,7 +92,9 @@ struct Peer: Sendable {
             about: peer.options.joined(separator: " "),
             root: mount,
             mountCommand: peer.options + peer.places(source, mount, own),
-            scratch: scratch
+            scratch: scratch,
+            source: source,
+            package: peer.package
         )
     }
 }

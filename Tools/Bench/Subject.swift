@@ -14,6 +14,17 @@ struct Subject {
     let mountCommand: [String]?
     /// Where it takes new files.
     let scratch: String
+    /// What it shows; nil for Loci, whose source is a store.
+    var source: String?
+    /// The package that it comes with, as Debian calls it.
+    var package: String?
+
+    /// The version of its package, where there is one.
+    func version(_ runner: Runner) -> String? {
+        guard let package else { return nil }
+        let query = ["dpkg-query", "--show", "--showformat=${Version}", package]
+        return (try? runner.run(query))?.text
+    }
 
     var isMounted: Bool {
         guard mountCommand != nil else { return true }
