@@ -40,6 +40,12 @@ struct BarChart {
         return min(max(most, mark), Self.longest * mark)
     }
 
+    /// What the sign of a bar that is cut means, where there is one.
+    private var remark: String {
+        let isCut = groups.contains { group in group.bars.contains { $0.value > full } }
+        return isCut ? "; » longer than there is room for" : ""
+    }
+
     private var height: Double {
         groups.reduce(Self.top) { $0 + Self.heading + Double($1.bars.count) * Self.pitch } + 10
     }
@@ -50,7 +56,7 @@ struct BarChart {
                 + " height=\"\(Self.pixels(height))\""
                 + " viewBox=\"0 0 \(Self.pixels(Self.width)) \(Self.pixels(height))\" role=\"img\">",
             "<title>\(Self.escaped(title))</title>", Self.style,
-            text(0, 18, "title", title), text(0, 38, "note", subtitle),
+            text(0, 18, "title", title), text(0, 38, "note", subtitle + remark),
         ]
         var y = Self.top
         for group in groups {
@@ -93,7 +99,8 @@ struct BarChart {
             "<rect\(bar.isOurs ? " class=\"ours\"" : "") x=\"\(Self.pixels(Self.names))\""
                 + " y=\"\(Self.pixels(y))\" width=\"\(Self.pixels(length))\""
                 + " height=\"\(Self.pixels(Self.thickness))\" rx=\"2\"/>",
-            text(Self.names + length + 6, y + 10, "value" + ours, label),
+            // Beyond the line: it would be drawn through the figure.
+            text(Self.names + max(length, room * mark / full) + 6, y + 10, "value" + ours, label),
         ].joined(separator: "\n")
     }
 

@@ -165,7 +165,7 @@ struct MountBench {
         } catch {
             failed.insert([name, what])
             var note = "\(name), \(what): \(error)."
-            if !subject.answers(small.name, runner) {
+            if !subject.answers(runner) {
                 out.insert(name)
                 subject.abandon()
                 note += " It was left out of the rest of the pass."
@@ -218,7 +218,7 @@ struct MountBench {
                         on: subject,
                         runner
                     )
-                    try subject.settle(disk, limit: .seconds(30))
+                    try subject.settle(disk, runner, limit: .seconds(30))
                     return value
                 }
             }

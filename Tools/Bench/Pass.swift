@@ -26,7 +26,7 @@ struct Pass {
     /// Throws where a daemon of a subject does not run where this process runs.
     func check(_ subject: Subject) throws {
         let processors = RunningProcess.current.status("Cpus_allowed_list")
-        let processes = subject.processes()
+        let processes = subject.processes(runner)
         if processes.isEmpty { throw Trouble("its daemon was not found") }
         for process in processes.filter(\.exists)
         where process.status("Cpus_allowed_list") != processors {

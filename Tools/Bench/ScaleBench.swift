@@ -118,7 +118,7 @@ struct ScaleBench {
                 runner
             )
             add(time, place, work.rawValue, pass)
-            try place.subject.settle(disk, limit: .seconds(30))
+            try place.subject.settle(disk, runner, limit: .seconds(30))
         }
     }
 
@@ -143,7 +143,7 @@ struct ScaleBench {
 
     /// In bytes, of all processes that serve the mount.
     private func resident(_ subject: Subject) -> Double {
-        Double(subject.processes().reduce(0) { $0 + $1.residentMemory })
+        Double(subject.processes(runner).reduce(0) { $0 + $1.residentMemory })
     }
 
     private mutating func add(_ value: Double, _ place: Place, _ work: String, _ pass: String) {

@@ -38,19 +38,22 @@ struct Subject {
     /// The processes that serve it: who was started with its directory as an argument, who the
     /// mount says it is, and their children.
     ///
-    /// Asks the daemon, so that it must not be called of one that hangs, unless not `asking`.
-    func processes(asking: Bool = true) -> Set<RunningProcess> {
+    /// The mount is asked for at most ten seconds, and only with a `runner`.
+    func processes(_ runner: Runner?) -> Set<RunningProcess> {
         guard mountCommand != nil else { return [] }
         var roots = Set(
             RunningProcess.all.filter { process in
                 process != .current && (process.arguments ?? []).contains(root)
             }
         )
-        if asking, name == Self.loci,
-            let bytes = try? File.open(root + "/.loci/status.json").readAll(limit: 1 << 20),
-            let id = try? JSON(parsing: bytes)["pid"]?.integerValue
-        {
-            roots.insert(RunningProcess(id: Int32(id)))
+        if name == Self.loci, let runner {
+            let quick = Runner(patience: .seconds(10), work: runner.work)
+            let command = ["cat", root + "/.loci/status.json"]
+            if let text = try? quick.run(command, onDelay: abandon).text,
+                let id = try? JSON(parsing: text)["pid"]?.integerValue
+            {
+                roots.insert(RunningProcess(id: Int32(id)))
+            }
         }
         return RunningProcess.families(of: roots)
     }
@@ -69,16 +72,20 @@ struct Subject {
         return Double(SystemClock.monotonic() - began) / 1e9
     }
 
-    /// Whether it is there and a name in it can be looked up within ten seconds.
-    func answers(_ name: String, _ runner: Runner) -> Bool {
+    /// Whether it is there and its daemon says within ten seconds that it has no such name.
+    ///
+    /// The kernel knows names that were looked up before, but has to ask for a new one.
+    func answers(_ runner: Runner) -> Bool {
         let quick = Runner(patience: .seconds(10), work: runner.work)
-        return isMounted && (try? quick.run(["stat", "\(root)/\(name)"], onDelay: abandon)) != nil
+        let absent = "\(root)/absent-\(SystemClock.monotonic())"
+        let command = ["sh", "-c", "! stat -- \"$1\"", "sh", absent]
+        return isMounted && (try? quick.run(command, onDelay: abandon)) != nil
     }
 
     /// Unmounts it, and waits for its processes to end.
     func unmount(_ runner: Runner, loci: String) throws {
         guard let mountCommand, isMounted else { return }
-        let served = processes()
+        let served = processes(runner)
         let command =
             mountCommand[0] == loci ? [loci, "umount", root] : ["fusermount3", "-u", root]
         // Busy for a moment after somebody worked in it.
@@ -108,17 +115,17 @@ struct Subject {
     /// Kills its processes, each by its number, and detaches it: for one that does not answer.
     func abandon() {
         guard mountCommand != nil else { return }
-        for process in processes(asking: false) { try? process.signal(Signals.kill) }
+        for process in processes(nil) { try? process.signal(Signals.kill) }
         if isMounted { Runner.quietly(["fusermount3", "-uz", root]) }
     }
 
     /// Waits until its daemon has done what is left to do behind a workload's back.
-    func settle(_ disk: borrowing File, limit: Duration) throws {
+    func settle(_ disk: borrowing File, _ runner: Runner, limit: Duration) throws {
         let end = SystemClock.monotonic() + limit.wholeNanoseconds
         guard mountCommand != nil else { return try disk.syncFileSystem() }
         // Loci and rclone begin to store new files half a second after they were written.
         SystemClock.sleep(.milliseconds(700))
-        let processes = processes()
+        let processes = processes(runner)
         var last = -1
         while SystemClock.monotonic() < end {
             let time = processes.reduce(0) { $0 + $1.processorTime }
