@@ -38,12 +38,6 @@ extension RunningProcess {
         }
     }
 
-    /// In bytes (`VmRSS`).
-    var residentMemory: Int {
-        let words = status("VmRSS")?.split(separator: " ") ?? []
-        return (words.first.flatMap { Int($0) } ?? 0) << 10
-    }
-
     /// In ticks of the kernel, 100 a second, of all its threads.
     var processorTime: Int {
         // `id (comm) state …`; comm may have anything in it.

@@ -143,7 +143,7 @@ struct ScaleBench {
 
     /// In bytes, of all processes that serve the mount.
     private func resident(_ subject: Subject) -> Double {
-        Double(subject.processes(runner).reduce(0) { $0 + $1.residentMemory })
+        Double(subject.processes(runner).reduce(0) { $0 + ($1.residentBytes ?? 0) })
     }
 
     private mutating func add(_ value: Double, _ place: Place, _ work: String, _ pass: String) {
