@@ -3,10 +3,19 @@ import Loci
 import Migration
 import Model
 
-/// Memories of 0.5 to 8 KiB that a seed makes, the same at every run.
+/// Memories of 0.5 to 8 KiB, if no other sizes are given, that a seed makes: the same at every run.
+///
+/// Lines of 63 characters; the last line of one in `hundredth` is `needle`.
 struct Corpus {
     let count: Int
     let perDirectory: Int
+    var sizes = 512...8192
+
+    static let needle = "needle in a memory"
+    static let hundredth = 100
+
+    /// How many of them hold the needle.
+    var needles: Int { (count + Self.hundredth - 1) / Self.hundredth }
 
     struct Item {
         let name: String
@@ -24,7 +33,7 @@ struct Corpus {
 
     subscript(index: Int) -> Item {
         var random = SplitMix(state: UInt64(index))
-        let size = 512 + Int(random.next() % (7680 + 1))
+        let size = sizes.lowerBound + Int(random.next() % UInt64(sizes.count))
         var bytes: [UInt8] = []
         bytes.reserveCapacity(size + 8)
         while bytes.count < size {
@@ -34,15 +43,36 @@ struct Corpus {
             }
         }
         bytes.removeLast(bytes.count - size)
-        let (directory, directories) = (index / perDirectory, max(1, count / perDirectory))
+        for end in stride(from: 63, to: size, by: 64) { bytes[end] = UInt8(ascii: "\n") }
+        if index % Self.hundredth == 0 {
+            let line = Array("\n\(Self.needle)\n".utf8)
+            bytes.replaceSubrange((size - line.count)..., with: line)
+        }
+        let (user, topic) = partition(of: index)
+        let directories = max(1, count / perDirectory)
         return Item(
-            name: "note-\(index).md",
-            user: "u\(directory % 40)",
-            topic: "t\(directory / 40)",
+            name: name(of: index),
+            user: user,
+            topic: topic,
             // A prime step takes neighbours apart.
             scattered: "s\((index &* 7919) % directories)",
             bytes: bytes
         )
+    }
+
+    /// Its directory below the tree, of the two levels that the schemes here have.
+    func directory(of index: Int) -> String {
+        let (user, topic) = partition(of: index)
+        return "user=\(user)/topic=\(topic)"
+    }
+
+    func path(of index: Int) -> String { directory(of: index) + "/" + name(of: index) }
+
+    private func name(of index: Int) -> String { "note-\(index).md" }
+
+    private func partition(of index: Int) -> (user: String, topic: String) {
+        let directory = index / perDirectory
+        return ("u\(directory % 40)", "t\(directory / 40)")
     }
 
     /// Adds them all as memories.

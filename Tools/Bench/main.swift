@@ -8,6 +8,10 @@ let usage = """
            Bench cutover STORE MOUNT LOCI FLIPS
            Bench readers STORE MOUNT FILES FILES-A-DIRECTORY READERS FLIPS
            Bench reader MOUNT FILES FILES-A-DIRECTORY PHASE-FILE SEED
+           Bench mount|scale|all --work DIR [--OPTION VALUE]…
+           Bench table FILE
+           Bench charts FILE --out DIR
+           Bench operate KIND DIRECTORY NUMBER…
     """
 
 func number(_ text: String) -> Int { Int(text) ?? 1 }
@@ -53,8 +57,16 @@ case ("reader", 6):
         seed: UInt64(number(arguments[5]))
     ).run()
 default:
-    print(usage)
-    throw Failed.usage
+    do {
+        let rest = Array(arguments.dropFirst())
+        if try await !Verbs.run(arguments.first ?? "", rest) { throw Failed.usage }
+    } catch Failed.usage {
+        Program.say(usage)
+        Program.leave(2)
+    } catch {
+        Program.say("Bench: \(error)")
+        Program.leave(1)
+    }
 }
 
 enum Failed: Error { case usage }
