@@ -157,6 +157,7 @@ extension Staging {
                 guard let item = try seal(staged, goal: .replacing(memory)) else {
                     throw .notUnborn(node)
                 }
+                noteNames(of: staged)
                 if let error = commit([item]).first?.error { throw error }
             } catch {
                 giveBack(staged)

@@ -17,6 +17,7 @@ extension LociFileSystem {
     ) throws -> R {
         let (result, before, last) = try catalog.write(.normal, origin: caller.origin) {
             transaction in
+            transaction.holdsNames = staging.hasNames
             let before = transaction.newestChange
             let result = try body(transaction)
             return (result, before, transaction.newestChange)
