@@ -17,6 +17,7 @@
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -142,6 +143,30 @@ int clinux_clone(int from, int to) { return ioctl(to, FICLONE, from); }
 ssize_t clinux_copy_range(int from, int to, size_t count) {
     return copy_file_range(from, NULL, to, NULL, count, 0);
 }
+
+ssize_t clinux_copy_range_at(int from, int64_t from_offset, int to, int64_t to_offset,
+                             size_t count) {
+    off_t source = from_offset, target = to_offset;
+    return copy_file_range(from, &source, to, &target, count, 0);
+}
+
+int64_t clinux_seek_data(int descriptor, int64_t offset) {
+    return lseek(descriptor, offset, SEEK_DATA);
+}
+
+int64_t clinux_seek_hole(int descriptor, int64_t offset) {
+    return lseek(descriptor, offset, SEEK_HOLE);
+}
+
+void *clinux_map(int descriptor, int64_t offset, size_t count, int writable) {
+    int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *start = mmap(NULL, count, protection, MAP_SHARED, descriptor, offset);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+int clinux_map_sync(void *start, size_t count) { return msync(start, count, MS_SYNC); }
+
+int clinux_unmap(void *start, size_t count) { return munmap(start, count); }
 
 int clinux_space(int descriptor, struct clinux_space *result) {
     struct statvfs raw;

@@ -155,7 +155,7 @@ extension CatalogTransaction {
         var current = directory
         var candidates = bits.subtracting(table.listed.bit).subtracting(.foreign)
         while !candidates.isEmpty {
-            guard !table.served.contains(where: { $0.root == current }),
+            guard !holdsNames(current), !table.served.contains(where: { $0.root == current }),
                 let own = try reader.entries(of: current, layouts: candidates).first
             else { return }
             var empty: LayoutSet = []

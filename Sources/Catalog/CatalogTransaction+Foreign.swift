@@ -63,10 +63,10 @@ extension CatalogTransaction {
         }
     }
 
-    /// Removes the foreign file of that name, if there is one.
+    /// Takes the name of the foreign file of that name, if there is one.
     ///
-    /// Returns its node, whose bytes are the caller's to remove after the commit.
-    package func removeForeign(
+    /// Returns its node, which stays with its bytes for who has it open.
+    package func unlinkForeign(
         _ name: Name,
         in directory: NodeNumber
     ) throws -> NodeNumber? {
@@ -80,7 +80,7 @@ extension CatalogTransaction {
                 message: "\"\(name)\" is a directory"
             )
         }
-        try removeForeign(node: entry.node)
+        try unlinkForeign(entry)
         return entry.node
     }
 

@@ -30,7 +30,11 @@ package final class CatalogTransaction {
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
+    /// Directories whose entries changed before this transaction, and when.
+    private var touchedEarlier: [NodeNumber: Int64] = [:]
     private(set) var changedLayouts = false
+    /// Whether a directory holds names that no row tells of: it is not empty then.
+    package var holdsNames: (NodeNumber) -> Bool = { _ in false }
 
     init(
         _ reader: CatalogReader,
@@ -59,6 +63,20 @@ package final class CatalogTransaction {
                 .integer(now.nanoseconds),
                 .integer(now.nanoseconds),
                 .integer(Int64(directory.rawValue))
+            )
+        }
+        for (directory, time) in touchedEarlier {
+            // Not where somebody changed the directory, or set its time, since.
+            try reader.statement(
+                """
+                UPDATE node SET mtime = ?, ctime = ?
+                WHERE number = ? AND mode & 61440 = 16384 AND ctime < ?
+                """
+            ).run(
+                .integer(time),
+                .integer(time),
+                .integer(Int64(directory.rawValue)),
+                .integer(time)
             )
         }
         if nextNode != firstFreeNode {
@@ -185,6 +203,24 @@ package final class CatalogTransaction {
     /// Notes that the entries of `directory` changed, for its times.
     func touch(_ directory: NodeNumber) {
         touchedDirectories.insert(directory)
+    }
+
+    /// Notes that the entries of `directory` changed at a time that is past.
+    package func touch(_ directory: NodeNumber, at time: Int64) {
+        touchedEarlier[directory] = max(touchedEarlier[directory] ?? .min, time)
+    }
+
+    /// Runs `body`, which gives rows to names that `directory` has shown since `time`: its times
+    /// are as of then.
+    package func settling<R>(
+        _ directory: NodeNumber,
+        since time: Int64,
+        _ body: () throws -> R
+    ) rethrows -> R {
+        let wasTouched = touchedDirectories.contains(directory)
+        let result = try body()
+        if !wasTouched, touchedDirectories.remove(directory) != nil { touch(directory, at: time) }
+        return result
     }
 
     func layoutsChanged() throws(SQLError) {

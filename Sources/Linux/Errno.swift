@@ -28,6 +28,11 @@ package struct Errno: Error, Hashable, Sendable, RawRepresentable {
     }
 }
 
+extension Errno {
+    /// What the system call before failed with.
+    static var last: Errno { Errno(rawValue: errno) }
+}
+
 extension Errno: CustomStringConvertible {
     package var description: String { "\(explanation) (\(name))" }
 }
@@ -48,6 +53,7 @@ extension Errno {
     package static let busy = Errno(rawValue: EBUSY)
     package static let exists = Errno(rawValue: EEXIST)
     package static let crossDevice = Errno(rawValue: EXDEV)
+    package static let noSuchAddress = Errno(rawValue: ENXIO)
     package static let noSuchDevice = Errno(rawValue: ENODEV)
     package static let notDirectory = Errno(rawValue: ENOTDIR)
     package static let isDirectory = Errno(rawValue: EISDIR)

@@ -149,6 +149,25 @@ extension File {
         try retrying { lseek(descriptor, Int(offset), SEEK_SET) }
     }
 
+    /// The file's position (`lseek`).
+    package func position() throws(Errno) -> Int64 {
+        Int64(try retrying { lseek(descriptor, 0, SEEK_CUR) })
+    }
+
+    /// Where from `offset` on bytes are stored; `ENXIO` where none are (`lseek`, `SEEK_DATA`).
+    ///
+    /// Moves the file's position.
+    package func firstData(from offset: Int64) throws(Errno) -> Int64 {
+        try retrying { clinux_seek_data(descriptor, offset) }
+    }
+
+    /// Where from `offset` on a hole begins; the end of the file is one (`lseek`, `SEEK_HOLE`).
+    ///
+    /// Moves the file's position.
+    package func firstHole(from offset: Int64) throws(Errno) -> Int64 {
+        try retrying { clinux_seek_hole(descriptor, offset) }
+    }
+
     /// Allocates blocks for a range, or makes a hole (`fallocate`).
     package func allocate(_ kind: Allocation, offset: Int64, length: Int64) throws(Errno) {
         try retrying { clinux_fallocate(descriptor, kind.flags, offset, length) }

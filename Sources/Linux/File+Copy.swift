@@ -45,4 +45,18 @@ extension File {
             done += Int64(count)
         }
     }
+
+    /// Copies once, from one offset to another; returns how much was copied, 0 at the end
+    /// (`copy_file_range`).
+    package func copyRange(
+        at offset: Int64,
+        count: Int,
+        to target: borrowing File,
+        at targetOffset: Int64
+    ) throws(Errno) -> Int {
+        let output = target.descriptor
+        return try retrying {
+            clinux_copy_range_at(descriptor, offset, output, targetOffset, count)
+        }
+    }
 }

@@ -222,7 +222,7 @@ final class StagingBench {
 
     func renameToForeign(_ old: String, to new: String) throws {
         let node = try #require(try lookup(old))
-        try staging.becomeForeign(
+        _ = try staging.becomeForeign(
             node,
             from: name(old),
             in: Self.root,

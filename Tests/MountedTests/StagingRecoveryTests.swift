@@ -3,10 +3,11 @@ import Catalog
 import Linux
 import Loci
 import Model
-import Mount
 import SQL
 import Synchronization
 import Testing
+
+@testable import Mount
 
 /// Ends the process at a step, once.
 private final class Crash: Sendable {
@@ -251,6 +252,46 @@ struct StagingRecoveryTests {
         #expect(try bench.read("a.md") == "old")
         #expect(try bench.read("temporary") == "new")
         #expect(try bench.revisions(try #require(try bench.row(of: node))) == ["new"])
+        try await bench.expectSound()
+    }
+
+    @Test("a file that gets a tool's name while it is born is a memory by then")
+    func foreignMeetsBirth() async throws {
+        let start = Mutex<(@Sendable () -> Thread?)?>(nil)
+        let thread = Mutex<Thread?>(nil)
+        let probe = CommitProbe { step throws(LociError) in
+            guard step == .commit, let begin = start.withLock({ $0.take() }) else { return }
+            thread.withLock { $0 = begin() }
+            // It waits for this commit, before or after it finds the file unborn.
+            SystemClock.sleep(.milliseconds(100))
+        }
+        let bench = try StagingBench(probe: probe)
+        let node = try bench.make("a.md", "text")
+        let (staging, caller, tenant) = (bench.staging, bench.caller, bench.tenant)
+        start.withLock {
+            $0 = {
+                try? Thread.spawn(name: "rename") {
+                    let found = staging.find(node)
+                    #expect(throws: LociError.self) {
+                        if let found {
+                            _ = try staging.letGo(
+                                found,
+                                to: Name(unchecked: Array("a.md~".utf8)),
+                                in: Catalog.rootNode,
+                                by: caller
+                            )
+                        }
+                    }
+                }
+            }
+        }
+        bench.settle()
+        try #require(thread.withLock { $0.take() }).join()
+        #expect(try bench.read("a.md") == "text")
+        #expect(
+            try !File.open(tenant.directory + "/foreign", [.readOnly, .directory]).entries()
+                .contains { String(decoding: $0.name, as: UTF8.self) == "\(node)" }
+        )
         try await bench.expectSound()
     }
 

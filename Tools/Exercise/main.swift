@@ -16,6 +16,8 @@ let usage = """
            Exercise read MOUNT CORPUS PHASE-FILE SEED
            Exercise walk MOUNT CORPUS PHASE-FILE
            Exercise write MOUNT PHASE-FILE NUMBER YEAR
+           Exercise differential MOUNT PLAIN SEED OPERATIONS|SECONDSs [bare]
+           Exercise compare MOUNT PLAIN
     """
 
 let arguments = Array(CommandLine.arguments.dropFirst())
@@ -53,6 +55,21 @@ case ("write", 5):
     )
     try writer.run()
     finish(writer.tally)
+case ("differential", 5), ("differential", 6):
+    let length = arguments[4]
+    var exercise = try Differential(
+        Differential.Options(
+            mount: arguments[1],
+            plain: arguments[2],
+            seed: number(arguments[3]),
+            operations: Int(length) ?? 0,
+            seconds: length.hasSuffix("s") ? Int(length.dropLast()) : nil,
+            keepsDirectories: arguments.last != "bare"
+        )
+    )
+    leave(exercise.run() ? 0 : 1)
+case ("compare", 3):
+    leave(Differential.compare(mount: arguments[1], plain: arguments[2]) ? 0 : 1)
 default:
     say(usage)
     leave(2)

@@ -93,6 +93,17 @@ int clinux_fallocate(int descriptor, int mode, int64_t offset, int64_t length);
 int clinux_advise(int descriptor, int64_t offset, int64_t length, int advice);
 int clinux_clone(int from, int to);
 ssize_t clinux_copy_range(int from, int to, size_t count);
+ssize_t clinux_copy_range_at(int from, int64_t from_offset, int to, int64_t to_offset,
+                             size_t count);
+// lseek with SEEK_DATA and SEEK_HOLE.
+int64_t clinux_seek_data(int descriptor, int64_t offset);
+int64_t clinux_seek_hole(int descriptor, int64_t offset);
+
+// A shared mapping; NULL with errno where it cannot be made.
+void *clinux_map(int descriptor, int64_t offset, size_t count, int writable);
+int clinux_map_sync(void *start, size_t count);
+int clinux_unmap(void *start, size_t count);
+
 int clinux_space(int descriptor, struct clinux_space *result);
 
 ssize_t clinux_getdents(int descriptor, void *buffer, size_t size);

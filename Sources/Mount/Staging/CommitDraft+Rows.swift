@@ -28,6 +28,19 @@ extension CommitDraft {
                 in: transaction
             )
         }
+        guard case .birth(let place, _) = item.goal, let named = item.named else {
+            return try write(content, placed, transaction)
+        }
+        return try transaction.settling(place.directory, since: named) {
+            try write(content, placed, transaction)
+        }
+    }
+
+    private func write(
+        _ content: PlacedContent?,
+        _ placed: [PlacedContent],
+        _ transaction: CatalogTransaction
+    ) throws -> (row: Int64, revision: RevisionNumber)? {
         switch fate {
         case .unchanged(let row):
             guard let memory = try transaction.reader.memory(row: row) else { return nil }

@@ -22,6 +22,8 @@ struct CommitItem: Sendable {
     /// Where it was taken before the commit began.
     let hash: ContentHash?
     let attributes: JournalAttributes
+    /// Since when its name shows; nil where it does not yet.
+    let named: Int64?
     let origin: Origin
     let isDoubtful: Bool
     let isRecovered: Bool

@@ -69,6 +69,7 @@ extension Staging {
                     size: state.size,
                     hash: state.known.flatMap { $0.changes == state.changes ? $0.hash : nil },
                     attributes: state.attributes,
+                    named: state.named,
                     origin: state.origin,
                     isDoubtful: state.isDoubtful,
                     isRecovered: state.isRecovered
@@ -147,6 +148,7 @@ extension Staging {
         let placed = contents.isEmpty ? [] : try tenant.place(contents, origin: Self.origin)
         try options.probe.before(.commit)
         let result = try tenant.catalog.write(.normal, origin: Self.origin) { transaction in
+            transaction.holdsNames = hasNames
             let first = try transaction.reader.lastChange().rawValue + 1
             let rows = try drafts.map { try $0.write(placed, tenant, transaction) }
             return (first: first, last: try transaction.reader.lastChange().rawValue, rows: rows)

@@ -14,6 +14,8 @@ extension Staging {
     ///
     /// A memory goes to the trash and the foreign file keeps its bytes and its node; a foreign file
     /// of that name is replaced.
+    ///
+    /// Returns the node of that file: its bytes are the caller's to remove when nobody has it open.
     package func becomeForeign(
         _ node: NodeNumber,
         from name: Name,
@@ -22,11 +24,10 @@ extension Staging {
         in newDirectory: NodeNumber,
         by caller: Caller,
         _ reader: CatalogReader
-    ) throws(LociError) {
+    ) throws(LociError) -> NodeNumber? {
         try commit(node, unlessUnborn: true)
         if let staged = find(node), staged.state.withLock({ $0.isUnborn }) {
-            try letGo(staged, to: newName, in: newDirectory, by: caller)
-            return
+            return try letGo(staged, to: newName, in: newDirectory, by: caller)
         }
         reader.end()
         let row = try tenant.catalog.read { try $0.node(node) }
@@ -40,7 +41,8 @@ extension Staging {
         let done: (memory: Int64, replaced: NodeNumber?)
         do throws(LociError) {
             done = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
-                let replaced = try transaction.removeForeign(newName, in: newDirectory)
+                transaction.holdsNames = hasNames
+                let replaced = try transaction.unlinkForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
                 try transaction.linkForeign(node, newName, in: newDirectory)
                 return (memory, replaced)
@@ -50,8 +52,8 @@ extension Staging {
             throw error
         }
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
-        if let replaced = done.replaced, replaced != node { removeForeignFile(replaced) }
         noteUnlinked(done.memory, name, in: directory, by: caller)
+        return done.replaced
     }
 
     /// A foreign file is renamed to a memory's name that is free, or that of the unborn file
@@ -137,15 +139,17 @@ extension Staging {
     }
 
     /// An unborn file becomes a foreign one.
-    private func letGo(
+    func letGo(
         _ staged: StagedNode,
         to name: Name,
         in directory: NodeNumber,
         by caller: Caller
-    ) throws(LociError) {
+    ) throws(LociError) -> NodeNumber? {
         let node = staged.node
-        let replaced = try commitLock.withLock { () throws(LociError) in
+        return try commitLock.withLock { () throws(LociError) in
             try staged.io.withLock { () throws(LociError) in
+                // It may have been born while this waited for its turn.
+                guard staged.state.withLock({ $0.isUnborn }) else { throw .notUnborn(node) }
                 let (bytes, size, attributes, isSynced) = staged.state.withLock {
                     ($0.bytes, $0.size, $0.attributes, $0.isSynced)
                 }
@@ -161,7 +165,7 @@ extension Staging {
                     isSynced ? .full : .normal,
                     origin: caller.origin
                 ) { transaction in
-                    let replaced = try transaction.removeForeign(name, in: directory)
+                    let replaced = try transaction.unlinkForeign(name, in: directory)
                     try transaction.insert(
                         Node(
                             number: node,
@@ -178,11 +182,16 @@ extension Staging {
                     return replaced
                 }
                 generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
+                noteNames(of: staged)
+                if case .unborn(let place, let recalls) = staged.state.withLock({ $0.standing }) {
+                    names.withLock {
+                        recallAgain(recalls, at: place, by: caller.origin.uid, &$0)
+                    }
+                }
                 drop(staged, records: [.dropped(node)])
                 return replaced
             }
         }
-        if let replaced { removeForeignFile(replaced) }
     }
 
     /// Makes the file of a node that becomes foreign, and gives it the looks that the node has.

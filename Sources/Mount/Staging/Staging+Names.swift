@@ -68,8 +68,11 @@ extension Staging {
                     at: now
                 )
             }
+            let named = tenant.clock().nanoseconds
+            directoryTimes.note(place.directory, at: named)
             let action = made.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
+                state.named = named
                 state.life.handle(.written, at: now)
                 return state.action(at: now)
             }
@@ -168,6 +171,9 @@ extension Staging {
                     throw .nameTaken(name)
                 }
                 removeName(node, oldPlace, &names)
+                if place.directory == oldPlace.directory, place.name != oldPlace.name {
+                    recallAgain(before, at: oldPlace, by: caller.origin.uid, &names)
+                }
                 add(staged, place, &names)
                 let recalls = names.recalls.take(
                     name,
@@ -177,9 +183,12 @@ extension Staging {
                 )
                 return recalls ?? (place == oldPlace ? before : nil)
             }
+            let named = tenant.clock().nanoseconds
+            for place in [oldPlace, place] { directoryTimes.note(place.directory, at: named) }
             let attributes = staged.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
-                state.ctime = tenant.clock().nanoseconds
+                state.named = named
+                state.ctime = named
                 state.isSynced = false
                 return state.attributes
             }
@@ -191,9 +200,12 @@ extension Staging {
     ///
     /// Who has it open reads and writes on, until `forget`.
     package func unlink(_ node: NodeNumber) throws(LociError) {
-        try withUnborn(node) { (staged, place, _) throws(LociError) in
+        try withUnborn(node) { (staged, place, recalls) throws(LociError) in
+            noteNames(of: staged)
+            let uid = staged.state.withLock { $0.origin.uid }
             names.withLock { names in
                 removeName(node, place, &names)
+                recallAgain(recalls, at: place, by: uid, &names)
                 staged.state.withLock { $0.standing = .nameless }
                 namelessCount.wrappingAdd(1, ordering: .releasing)
             }
@@ -264,6 +276,19 @@ extension Staging {
         names.withLock {
             $0.recalls.note(memory, name, in: directory, uid: caller.origin.uid, at: now)
         }
+    }
+
+    /// A file that was to continue a memory lost the name before it was born: the next one that
+    /// is created there does.
+    func recallAgain(
+        _ memory: Int64?,
+        at place: StagedPlace,
+        by uid: UInt32,
+        _ names: inout Names
+    ) {
+        guard let memory else { return }
+        let now = options.now()
+        names.recalls.note(memory, place.name, in: place.directory, uid: uid, at: now)
     }
 
     /// A memory was renamed.

@@ -36,6 +36,7 @@ extension Staging {
                 try? writeJournal([.created(node, place, attributes, recalls: recalls)])
                 throw error
             }
+            noteNames(of: staged)
             // Recovery sees by the row what became of it, should this be missing.
             try? writeJournal([.attached(node, memory: memory, base: Int64(base.rawValue))])
             names.withLock { names in
@@ -68,6 +69,7 @@ extension Staging {
     ) throws(LociError) -> RevisionNumber {
         let (base, first, last) = try tenant.catalog.write(.normal, origin: caller.origin) {
             transaction in
+            transaction.holdsNames = hasNames
             guard let row = try transaction.reader.memory(row: memory), row.trashed == nil else {
                 throw LociError.noLongerThere(memory)
             }
@@ -102,6 +104,7 @@ extension Staging {
                 guard let item = try seal(staged, goal: .replacing(memory)) else {
                     throw .notUnborn(node)
                 }
+                noteNames(of: staged)
                 if let error = commit([item]).first?.error { throw error }
             } catch {
                 giveBack(staged)

@@ -48,6 +48,7 @@ package final class Staging: Sendable {
     let sleepsUntil = Atomic<Int64>(.min)
 
     let generation = Atomic<UInt64>(1)
+    let directoryTimes = DirectoryTimes()
     let unbornCount = Atomic<Int>(0)
     let namelessCount = Atomic<Int>(0)
     private let numbers = Mutex<Range<UInt64>>(0..<0)
@@ -115,6 +116,7 @@ package final class Staging: Sendable {
         wake.signal()
         thread.withLock { $0.take() }?.join()
         let report = commitNow(.unmount)
+        keepDirectoryTimes()
         // What could not be committed stays for recovery.
         if report.left.isEmpty { try? space.session.end() }
         return report

@@ -43,6 +43,10 @@ extension LociFileSystem {
             modified: node.mtime
         )
         shown.changed = node.ctime
+        if let named = staging.namesChanged(in: node.number), named > node.ctime {
+            shown.modified = named
+            shown.changed = named
+        }
         return shown
     }
 

@@ -184,6 +184,8 @@ extension LociFileSystem {
         guard let mtime else { return }
         var changed = node
         changed.mtime = mtime
+        // Set, even where the row says so already: names without rows may have changed it since.
+        changed.ctime = tenant.clock().nanoseconds
         try write(changed, over: node, caller)
     }
 

@@ -18,6 +18,7 @@ extension LociFileSystem {
         Request.passTurn()
         let (result, before, last) = try catalog.write(.normal, origin: caller.origin) {
             transaction in
+            transaction.holdsNames = staging.hasNames
             let before = transaction.newestChange
             let result = try body(transaction)
             return (result, before, transaction.newestChange)

@@ -232,7 +232,7 @@ extension LociFileSystem {
                 remedy: "Mount with foreign=dot, or choose another name"
             )
         }
-        try staging.becomeForeign(
+        let replaced = try staging.becomeForeign(
             node,
             from: move.name,
             in: move.from.number,
@@ -241,6 +241,7 @@ extension LociFileSystem {
             by: move.caller,
             try thread.current()
         )
+        if let replaced { namelessForeign.insert(replaced) }
     }
 
     private func moveForeign(
