@@ -201,6 +201,7 @@ final class StagingBench {
                 node,
                 to: name(new),
                 in: Self.root,
+                over: target.flatMap { staging.isUnborn($0) ? $0 : nil },
                 view: view,
                 by: caller,
                 reader

@@ -255,6 +255,51 @@ struct StagingRecoveryTests {
         try await bench.expectSound()
     }
 
+    @Test("a rename over a new file that is born meanwhile is told so, and never shows two")
+    func renameMeetsBirth() async throws {
+        let start = Mutex<(@Sendable () -> Thread?)?>(nil)
+        let thread = Mutex<Thread?>(nil)
+        let probe = CommitProbe { step throws(LociError) in
+            guard step == .commit, let begin = start.withLock({ $0.take() }) else { return }
+            thread.withLock { $0 = begin() }
+            SystemClock.sleep(.milliseconds(100))
+        }
+        let bench = try StagingBench(probe: probe)
+        let born = try bench.make("a.md", "first")
+        bench.clock.pass(.milliseconds(400))
+        let node = try bench.make("temporary", "second")
+        bench.clock.pass(.milliseconds(200))
+        let (staging, caller, view, tenant) =
+            (bench.staging, bench.caller, try bench.view, bench.tenant)
+        start.withLock {
+            $0 = {
+                try? Thread.spawn(name: "rename") {
+                    #expect(throws: LociError.self) {
+                        try staging.rename(
+                            node,
+                            to: Name(unchecked: Array("a.md".utf8)),
+                            in: Catalog.rootNode,
+                            over: born,
+                            view: view,
+                            by: caller,
+                            tenant.catalog.makeReader()
+                        )
+                    }
+                }
+            }
+        }
+        bench.staging.commitDue()
+        try #require(thread.withLock { $0.take() }).join()
+        try bench.rename("temporary", to: "a.md")
+        bench.settle()
+        #expect(try bench.names() == ["a.md"])
+        #expect(try bench.read("a.md") == "second")
+        #expect(
+            try bench.revisions(try #require(try bench.row(at: "a.md"))) == ["first", "second"]
+        )
+        try await bench.expectSound()
+    }
+
     @Test("a file that gets a tool's name while it is born is a memory by then")
     func foreignMeetsBirth() async throws {
         let start = Mutex<(@Sendable () -> Thread?)?>(nil)

@@ -135,25 +135,27 @@ extension Staging {
 
     /// Gives an unborn file another name, which the catalog does not have.
     ///
-    /// Another unborn file of that name leaves nothing.
+    /// `target`: the unborn file that has the name, and leaves nothing.
+    ///
+    /// Throws `wrongState` where that is a memory by now.
     package func rename(
         _ node: NodeNumber,
         to name: Name,
         in directory: NodeNumber,
+        over target: NodeNumber? = nil,
         view: Layout,
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
         let place = try place(name, in: directory, view: view, reader)
-        guard let other = lookup(name, in: directory), other.node != node else {
-            return try move(node, to: place, by: caller)
-        }
+        guard let target, target != node else { return try move(node, to: place, by: caller) }
         // Not while one is being born: the other would be gone and this one not in its place.
         try commitLock.withLock { () throws(LociError) in
             guard find(node)?.state.withLock({ $0.place }) != nil else {
                 throw .notUnborn(node)
             }
-            try unlink(other.node)
+            guard lookup(name, in: directory)?.node == target else { throw .notUnborn(target) }
+            try unlink(target)
             try move(node, to: place, by: caller)
         }
     }

@@ -193,10 +193,12 @@ extension LociFileSystem {
             )
         }
         let layout = try layout(for: move, thread)
+        let other: NodeNumber? = if case .unborn(let other) = target { other.node } else { nil }
         try staging.rename(
             unborn.node,
             to: move.newName,
             in: move.to.number,
+            over: other,
             view: layout,
             by: move.caller,
             try thread.current()
