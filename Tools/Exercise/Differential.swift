@@ -10,8 +10,9 @@ struct Differential {
         let mount: String
         let plain: String
         let seed: UInt64
-        let operations: Int
-        /// Ends it sooner, or later than after `operations`.
+        /// How many operations at most; nil: no end.
+        let operations: Int?
+        /// How long at most; nil: as long as the operations take.
         let seconds: Int?
         /// Whether each directory has a file of its own, see `DifferentialSide`.
         let keepsDirectories: Bool
@@ -65,7 +66,8 @@ struct Differential {
     }
 
     private func goesOn(_ number: Int, since began: Int64) -> Bool {
-        guard let seconds = options.seconds else { return number < options.operations }
+        if let operations = options.operations, number >= operations { return false }
+        guard let seconds = options.seconds else { return options.operations != nil }
         return SystemClock.monotonic() - began < Int64(seconds) * 1_000_000_000
     }
 
@@ -80,6 +82,7 @@ struct Differential {
         if rules.isLeftOut(operation) { return }
         let isRefused = rules.isRefused(operation)
         let mount = comparer.mount.perform(operation)
+        var mayDiffer = operation.changesNames
         if isRefused {
             guard DifferentialRules.isRefusal(mount) else {
                 throw DifferentialComparer.Difference(
@@ -94,9 +97,10 @@ struct Differential {
                 )
             }
             count(operation, plain)
+            if case .failed = plain { mayDiffer = operation.isPartial }
         }
         try comparer.compare(after: operation)
-        if operation.changesNames || tree.directories.isEmpty { tree = try comparer.tree() }
+        if mayDiffer || tree.directories.isEmpty { tree = try comparer.tree() }
         tree.slots = comparer.plain.slots.indices.filter { comparer.plain.slots[$0] != nil }
         if number % 500 == 0 { try comparer.compareAll(fresh: number % 2000 == 0) }
         if number % 5000 == 0 { try compareViews() }

@@ -33,9 +33,11 @@ struct DifferentialComparer {
     // MARK: After an operation
 
     mutating func compare(after operation: Operation) throws {
-        for path in operation.touched {
-            try compare(path, bytes: operation.changesBytes)
-            if operation.changesNames { try compareNames(RelativePath.parent(path)) }
+        for path in operation.touched { try compare(path, bytes: operation.changesBytes) }
+        if operation.changesNames {
+            for parent in Set(operation.touched.map(RelativePath.parent)) {
+                try compareNames(parent)
+            }
         }
         for slot in operation.touchedSlots { try compare(slot: slot) }
     }
@@ -52,8 +54,8 @@ struct DifferentialComparer {
             }
             throw Difference(description: "\(path): plain \(here), mount \(there)")
         }
-        try compare(path, plainStatus, mountStatus)
         try compareIdentity(path, plainStatus, mountStatus)
+        try compare("\(path) (inode \(mountStatus.identity.inode))", plainStatus, mountStatus)
         if plainStatus.kind == .symbolicLink, try plain.link(path) != mount.link(path) {
             throw Difference(description: "\(path): another target of the link")
         }

@@ -20,11 +20,13 @@ struct DifferentialGenerator {
 
         var weight: Int {
             switch self {
+            case .read, .status: 16
             case .write: 14
-            case .create, .rename: 10
-            case .append, .read, .status, .unlink: 7
+            case .mapRead: 12
+            case .create, .rename, .list: 8
+            case .append, .unlink: 7
             case .truncate, .open, .save, .overwrite: 5
-            case .mapRead, .mapWrite, .permissions, .times, .list, .close: 4
+            case .mapWrite, .permissions, .times, .close: 4
             case .copy, .makeDirectory, .moveDirectory, .removeDirectory: 3
             case .seek, .symbolicLink: 2
             case .sync, .hardLink, .removeTree: 1
@@ -76,7 +78,9 @@ struct DifferentialGenerator {
         case .seek: .seek(target(tree), from: offset(), toHole: chance(2))
         case .permissions: .permissions(target(tree), pick(Self.modes))
         case .times: .times(target(tree), modification: time())
-        case .sync: .sync(target(tree))
+        // On a disk that is busy one takes as long as a hundred others.
+        case .sync where chance(4): .sync(target(tree))
+        case .sync: .read(target(tree), at: offset(), count: below(20 << 10))
         case .status: .status(chance(4) ? .path(directory(tree)) : target(tree))
         default: nil
         }
@@ -90,7 +94,7 @@ struct DifferentialGenerator {
             .save(
                 file(tree),
                 temporary: RelativePath.join(directory(tree), pick(Self.names)),
-                syncing: chance(20),
+                syncing: chance(50),
                 piece()
             )
         case .open: .open(slot: below(Self.slots), file(tree), pick(Operation.OpenMode.allCases))

@@ -148,6 +148,14 @@ extension DifferentialOperation {
         }
     }
 
+    /// Whether names may differ though it failed.
+    var isPartial: Bool {
+        switch self {
+        case .save, .removeTree, .removeDirectory, .makeDirectory: true
+        default: false
+        }
+    }
+
     /// Whether names may differ afterwards.
     var changesNames: Bool {
         switch self {

@@ -16,7 +16,7 @@ let usage = """
            Exercise read MOUNT CORPUS PHASE-FILE SEED
            Exercise walk MOUNT CORPUS PHASE-FILE
            Exercise write MOUNT PHASE-FILE NUMBER YEAR
-           Exercise differential MOUNT PLAIN SEED OPERATIONS|SECONDSs [bare]
+           Exercise differential MOUNT PLAIN SEED [OPERATIONS][,SECONDSs] [bare]
            Exercise compare MOUNT PLAIN
     """
 
@@ -56,14 +56,14 @@ case ("write", 5):
     try writer.run()
     finish(writer.tally)
 case ("differential", 5), ("differential", 6):
-    let length = arguments[4]
+    let lengths = arguments[4].split(separator: ",")
     var exercise = try Differential(
         Differential.Options(
             mount: arguments[1],
             plain: arguments[2],
             seed: number(arguments[3]),
-            operations: Int(length) ?? 0,
-            seconds: length.hasSuffix("s") ? Int(length.dropLast()) : nil,
+            operations: lengths.compactMap { Int($0) }.first,
+            seconds: lengths.filter { $0.hasSuffix("s") }.compactMap { Int($0.dropLast()) }.first,
             keepsDirectories: arguments.last != "bare"
         )
     )
