@@ -48,6 +48,9 @@ const int32_t clinux_advice_sequential = POSIX_FADV_SEQUENTIAL;
 const int32_t clinux_advice_willneed = POSIX_FADV_WILLNEED;
 const int32_t clinux_advice_dontneed = POSIX_FADV_DONTNEED;
 
+const int32_t clinux_seek_data = SEEK_DATA;
+const int32_t clinux_seek_hole = SEEK_HOLE;
+
 const int32_t clinux_fallocate_keep_size = FALLOC_FL_KEEP_SIZE;
 const int32_t clinux_fallocate_punch_hole = FALLOC_FL_PUNCH_HOLE;
 

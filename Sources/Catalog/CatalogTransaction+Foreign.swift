@@ -63,15 +63,15 @@ extension CatalogTransaction {
         }
     }
 
-    /// Removes the foreign file of that name, if there is one.
+    /// Takes the name of a foreign file away, if there is one.
     ///
-    /// Returns its node, whose bytes are the caller's to remove after the commit.
-    package func removeForeign(
+    /// Its node and bytes stay for who has it open, as with `unlinkForeign`.
+    package func unlinkForeign(
         _ name: Name,
         in directory: NodeNumber
-    ) throws -> NodeNumber? {
+    ) throws {
         guard let entry = try reader.entry(in: directory, named: name, layouts: .foreign) else {
-            return nil
+            return
         }
         guard let node = try reader.node(entry.node), node.mode & 0o170000 != 0o040000 else {
             throw LociError(
@@ -80,8 +80,7 @@ extension CatalogTransaction {
                 message: "\"\(name)\" is a directory"
             )
         }
-        try removeForeign(node: entry.node)
-        return entry.node
+        try unlinkForeign(entry)
     }
 
     /// Removes a foreign node with its names.

@@ -30,6 +30,7 @@ package final class CatalogTransaction {
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
+    private var knownTimes: [NodeNumber: Int64?] = [:]
     private(set) var changedLayouts = false
 
     init(
@@ -49,21 +50,21 @@ package final class CatalogTransaction {
 
     /// Writes what was gathered, before the commit.
     func finish() throws(SQLError) {
-        for directory in touchedDirectories {
-            try reader.statement(
-                """
-                UPDATE node SET mtime = ?, ctime = ?
-                WHERE number = ? AND mode & 61440 = 16384
-                """
-            ).run(
-                .integer(now.nanoseconds),
-                .integer(now.nanoseconds),
-                .integer(Int64(directory.rawValue))
-            )
+        for directory in touchedDirectories where knownTimes[directory] == nil {
+            try writeTimes(of: directory, now.nanoseconds)
+        }
+        for case (let directory, let time?) in knownTimes {
+            try writeTimes(of: directory, time)
         }
         if nextNode != firstFreeNode {
             try setSetting(Setting.nextNode, .integer(Int64(nextNode)))
         }
+    }
+
+    private func writeTimes(of directory: NodeNumber, _ time: Int64) throws(SQLError) {
+        try reader.statement(
+            "UPDATE node SET mtime = ?, ctime = ? WHERE number = ? AND mode & 61440 = 16384"
+        ).run(.integer(time), .integer(time), .integer(Int64(directory.rawValue)))
     }
 
     func run(_ sql: StaticString, _ values: SQLValue...) throws(SQLError) {
@@ -185,6 +186,21 @@ package final class CatalogTransaction {
     /// Notes that the entries of `directory` changed, for its times.
     func touch(_ directory: NodeNumber) {
         touchedDirectories.insert(directory)
+    }
+
+    /// Says when the entries of `directory` changed for whoever sees them, where that was before
+    /// this transaction; nil: its times are right as they are.
+    package func setChangeTime(of directory: NodeNumber, to time: Int64?) {
+        knownTimes[directory] = .some(time)
+    }
+
+    /// Sets the time at which a node's attributes or names changed; it never goes back.
+    func noteChanged(_ node: NodeNumber, at time: Int64? = nil) throws(SQLError) {
+        try run(
+            "UPDATE node SET ctime = max(ctime, ?) WHERE number = ?",
+            .integer(time ?? now.nanoseconds),
+            .integer(Int64(node.rawValue))
+        )
     }
 
     func layoutsChanged() throws(SQLError) {

@@ -36,6 +36,7 @@ extension Errno {
     package static let notPermitted = Errno(rawValue: EPERM)
     package static let noSuchFile = Errno(rawValue: ENOENT)
     package static let noSuchProcess = Errno(rawValue: ESRCH)
+    package static let noSuchAddress = Errno(rawValue: ENXIO)
     package static let interrupted = Errno(rawValue: EINTR)
     package static let inputOutput = Errno(rawValue: EIO)
     package static let noExecutable = Errno(rawValue: ENOEXEC)

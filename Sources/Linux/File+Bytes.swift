@@ -149,6 +149,23 @@ extension File {
         try retrying { lseek(descriptor, Int(offset), SEEK_SET) }
     }
 
+    /// What `lseek` is told to find data, as a request of FUSE has it.
+    package static let seekData: Int32 = clinux_seek_data
+
+    /// Where the first bytes at or after `offset` stand that are no hole (`SEEK_DATA`).
+    ///
+    /// Throws `ENXIO` where there are none up to the end.
+    package func nextData(from offset: Int64) throws(Errno) -> Int64 {
+        Int64(try retrying { lseek(descriptor, Int(offset), clinux_seek_data) })
+    }
+
+    /// Where the first hole at or after `offset` begins; the end of the file is one (`SEEK_HOLE`).
+    ///
+    /// Throws `ENXIO` beyond the end.
+    package func nextHole(from offset: Int64) throws(Errno) -> Int64 {
+        Int64(try retrying { lseek(descriptor, Int(offset), clinux_seek_hole) })
+    }
+
     /// Allocates blocks for a range, or makes a hole (`fallocate`).
     package func allocate(_ kind: Allocation, offset: Int64, length: Int64) throws(Errno) {
         try retrying { clinux_fallocate(descriptor, kind.flags, offset, length) }

@@ -67,6 +67,9 @@ extern const int32_t clinux_advice_sequential;
 extern const int32_t clinux_advice_willneed;
 extern const int32_t clinux_advice_dontneed;
 
+extern const int32_t clinux_seek_data;
+extern const int32_t clinux_seek_hole;
+
 extern const int32_t clinux_fallocate_keep_size;
 extern const int32_t clinux_fallocate_punch_hole;
 

@@ -101,7 +101,7 @@ extension CommitDraft {
             node.mtime != item.attributes.mtime
         else { return }
         node.mtime = item.attributes.mtime
-        node.ctime = transaction.now.nanoseconds
+        node.ctime = max(node.ctime, item.ctime)
         try transaction.update(node)
         if node.pinned == nil {
             try transaction.record(.set, memory: memory.row, detail: #"{"node":true}"#)
@@ -119,6 +119,7 @@ extension CommitDraft {
             memory,
             content: content,
             mtime: item.attributes.mtime,
+            ctime: item.ctime,
             operation: operation
         )
     }
@@ -136,7 +137,7 @@ extension CommitDraft {
             node.pinned = number
             node.size = content.size
             node.mtime = item.attributes.mtime
-            node.ctime = transaction.now.nanoseconds
+            node.ctime = max(node.ctime, item.ctime)
             try transaction.update(node)
             return
         }
@@ -148,6 +149,7 @@ extension CommitDraft {
             memory,
             content: content,
             mtime: item.attributes.mtime,
+            ctime: item.ctime,
             operation: .conflict,
             detail: JSON.object([
                 .init("base", .integer(Int64(base.rawValue))),
@@ -220,7 +222,8 @@ extension CommitDraft {
                 permissions: old.mode & 0o7777,
                 uid: old.uid,
                 gid: old.gid,
-                mtime: old.mtime
+                mtime: old.mtime,
+                ctime: old.ctime
             ),
             primary: primary
         )

@@ -69,6 +69,7 @@ extension Staging {
                     size: state.size,
                     hash: state.known.flatMap { $0.changes == state.changes ? $0.hash : nil },
                     attributes: state.attributes,
+                    ctime: state.ctime,
                     origin: state.origin,
                     isDoubtful: state.isDoubtful,
                     isRecovered: state.isRecovered
@@ -149,8 +150,13 @@ extension Staging {
         let result = try tenant.catalog.write(.normal, origin: Self.origin) { transaction in
             let first = try transaction.reader.lastChange().rawValue + 1
             let rows = try drafts.map { try $0.write(placed, tenant, transaction) }
-            return (first: first, last: try transaction.reader.lastChange().rawValue, rows: rows)
+            let times = setDirectoryTimes(for: drafts.map(\.item), in: transaction)
+            return (
+                first: first, last: try transaction.reader.lastChange().rawValue, rows: rows,
+                times: times
+            )
         }
+        forget(result.times)
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
         if result.first <= result.last {
             onCommit(

@@ -13,7 +13,7 @@ extension Staging {
     /// A memory or an unborn file is renamed to a foreign name.
     ///
     /// A memory goes to the trash and the foreign file keeps its bytes and its node; a foreign file
-    /// of that name is replaced.
+    /// of that name loses it, and its bytes stay for who has it open.
     package func becomeForeign(
         _ node: NodeNumber,
         from name: Name,
@@ -37,21 +37,20 @@ extension Staging {
                 try blob.copyContents(to: target)
             }
         }
-        let done: (memory: Int64, replaced: NodeNumber?)
+        let memory: Int64
         do throws(LociError) {
-            done = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
-                let replaced = try transaction.removeForeign(newName, in: newDirectory)
+            memory = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
+                try transaction.unlinkForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
                 try transaction.linkForeign(node, newName, in: newDirectory)
-                return (memory, replaced)
+                return memory
             }
         } catch {
             removeForeignFile(node)
             throw error
         }
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
-        if let replaced = done.replaced, replaced != node { removeForeignFile(replaced) }
-        noteUnlinked(done.memory, name, in: directory, by: caller)
+        noteUnlinked(memory, name, in: directory, by: caller)
     }
 
     /// A foreign file is renamed to a memory's name that is free, or that of the unborn file
@@ -144,7 +143,8 @@ extension Staging {
         by caller: Caller
     ) throws(LociError) {
         let node = staged.node
-        let replaced = try commitLock.withLock { () throws(LociError) in
+        let old = staged.state.withLock { $0.place }
+        try commitLock.withLock { () throws(LociError) in
             try staged.io.withLock { () throws(LociError) in
                 let (bytes, size, attributes, isSynced) = staged.state.withLock {
                     ($0.bytes, $0.size, $0.attributes, $0.isSynced)
@@ -157,11 +157,11 @@ extension Staging {
                         try bytes.copyContents(to: target)
                     }
                 }
-                let replaced = try tenant.catalog.write(
+                try tenant.catalog.write(
                     isSynced ? .full : .normal,
                     origin: caller.origin
                 ) { transaction in
-                    let replaced = try transaction.removeForeign(name, in: directory)
+                    try transaction.unlinkForeign(name, in: directory)
                     try transaction.insert(
                         Node(
                             number: node,
@@ -175,14 +175,12 @@ extension Staging {
                         )
                     )
                     try transaction.linkForeign(node, name, in: directory)
-                    return replaced
                 }
                 generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
                 drop(staged, records: [.dropped(node)])
-                return replaced
             }
         }
-        if let replaced { removeForeignFile(replaced) }
+        if let old { names.withLock { noteChange(of: [old.directory], &$0) } }
     }
 
     /// Makes the file of a node that becomes foreign, and gives it the looks that the node has.

@@ -61,6 +61,7 @@ extension Staging {
                     throw .nameTaken(place.name)
                 }
                 add(made, place, &names)
+                noteChange(of: [place.directory], &names)
                 return names.recalls.take(
                     place.name,
                     in: place.directory,
@@ -169,6 +170,7 @@ extension Staging {
                 }
                 removeName(node, oldPlace, &names)
                 add(staged, place, &names)
+                noteChange(of: [oldPlace.directory, directory], &names)
                 let recalls = names.recalls.take(
                     name,
                     in: directory,
@@ -194,7 +196,11 @@ extension Staging {
         try withUnborn(node) { (staged, place, _) throws(LociError) in
             names.withLock { names in
                 removeName(node, place, &names)
-                staged.state.withLock { $0.standing = .nameless }
+                noteChange(of: [place.directory], &names)
+                staged.state.withLock { state in
+                    state.standing = .nameless
+                    state.ctime = tenant.clock().nanoseconds
+                }
                 namelessCount.wrappingAdd(1, ordering: .releasing)
             }
             // Without the record, recovery would bring the file back: that loses nothing.

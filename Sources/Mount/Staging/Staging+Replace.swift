@@ -40,6 +40,7 @@ extension Staging {
             try? writeJournal([.attached(node, memory: memory, base: Int64(base.rawValue))])
             names.withLock { names in
                 removeName(node, place, &names)
+                noteChange(of: [place.directory], &names)
                 staged.state.withLock { state in
                     state.standing = .memory(memory, base: base)
                     state.life.isUnborn = false

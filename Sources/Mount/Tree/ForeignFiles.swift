@@ -44,6 +44,14 @@ final class ForeignFiles: Sendable {
     /// Makes the names of the files survive a power cut.
     func syncNames() throws(Errno) { try directory.sync() }
 
+    /// Sets a file's change time to now: its name changed, which the file here does not notice.
+    func noteChange(of node: NodeNumber) {
+        // Where that cannot be done, the time is an older one; nothing else depends on it.
+        guard let file = try? open(node, [.readOnly, .noFollow]), let status = try? file.status()
+        else { return }
+        try? file.setPermissions(status.permissions)
+    }
+
     /// Open files keep their bytes, like everywhere.
     func remove(_ node: NodeNumber) {
         // One that is gone already is what was wanted.

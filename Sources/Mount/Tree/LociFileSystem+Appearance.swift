@@ -43,6 +43,11 @@ extension LociFileSystem {
             modified: node.mtime
         )
         shown.changed = node.ctime
+        if let time = staging.changeTime(of: node.number) {
+            shown.modified = max(node.mtime, time)
+            shown.accessed = shown.modified
+            shown.changed = max(node.ctime, time)
+        }
         return shown
     }
 
@@ -62,7 +67,8 @@ extension LociFileSystem {
             size: staged?.size ?? node.size,
             modified: staged?.mtime ?? node.mtime
         )
-        shown.changed = staged?.ctime ?? node.ctime
+        // The row has what its name and permissions went through, the staged file its bytes.
+        shown.changed = max(staged?.ctime ?? node.ctime, node.ctime)
         return shown
     }
 

@@ -74,7 +74,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// their share of each invalidation.
     let specialViewsUsed = Once()
     let foreignFiles: ForeignFiles
-    let namelessForeign = NodeSet()
+    let unlinked = UnlinkedNodes()
     /// While set, every thread ends its read transaction after each request.
     let checkpointWaits: CheckpointGate
     let expectedLayout = Expectation()
