@@ -243,12 +243,17 @@ extension LociFileSystem {
             case .now?: tenant.clock().nanoseconds
             case nil: nil
             }
-        let file = try foreignFiles.open(number, .readOnly)
-        if let mode = changes.mode { try file.setPermissions(mode & 0o7777) }
+        // By name: a mode can shut out who serves the mount.
         if changes.uid != nil || changes.gid != nil {
-            try file.setOwner(user: changes.uid, group: changes.gid)
+            try foreignFiles.setOwner(of: number, user: changes.uid, group: changes.gid)
         }
-        if atime != nil || mtime != nil { try file.setTimes(access: atime, modification: mtime) }
+        // After the owner, whose change takes bits away.
+        if let mode = changes.mode {
+            try foreignFiles.setPermissions(of: number, mode & 0o7777)
+        }
+        if atime != nil || mtime != nil {
+            try foreignFiles.setTimes(of: number, access: atime, modification: mtime)
+        }
     }
 }
 

@@ -95,7 +95,7 @@ package final class LociFileSystem: FileSystem, Sendable {
         self.catalog = catalog
         started = tenant.clock()
         readers = (0..<settings.threads).map { _ in ThreadReader(catalog) }
-        foreignFiles = try ForeignFiles(directory: tenant.directory + "/foreign")
+        foreignFiles = staging.foreignFiles
         checkpointWaits = CheckpointGate()
     }
 
