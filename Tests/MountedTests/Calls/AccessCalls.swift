@@ -108,27 +108,31 @@ extension CallTests {
             }
         }
 
+        private static func prepare(_ calls: Calls) {
+            for (name, mode) in [
+                ("open", 0o777), ("sticky", 0o1777), ("closed", 0o755), ("shut", 0o700),
+            ] {
+                let directory = ".\(name)"
+                calls.mkdir(directory)
+                for file in ["public", "private"] {
+                    calls.put("\(directory)/\(file)", "root's")
+                }
+                calls.chmod("\(directory)/private", 0o600)
+                calls.chmod(directory, mode_t(mode))
+            }
+            calls.put("memory", "root's")
+            calls.put("secret", "root's", mode: 0o600)
+            calls.put("shared", "anybody's", mode: 0o666)
+            calls.chmod("shared", 0o666)
+        }
+
         @Test(
             "another user may do what modes, owners and the sticky bit allow",
             .enabled(if: geteuid() == 0)
         )
         func otherUser() throws {
             try CallSides.compareAsRoot { calls in
-                for (name, mode) in [
-                    ("open", 0o777), ("sticky", 0o1777), ("closed", 0o755), ("shut", 0o700),
-                ] {
-                    let directory = ".\(name)"
-                    calls.mkdir(directory)
-                    for file in ["public", "private"] {
-                        calls.put("\(directory)/\(file)", "root's")
-                    }
-                    calls.chmod("\(directory)/private", 0o600)
-                    calls.chmod(directory, mode_t(mode))
-                }
-                calls.put("memory", "root's")
-                calls.put("secret", "root's", mode: 0o600)
-                calls.put("shared", "anybody's", mode: 0o666)
-                calls.chmod("shared", 0o666)
+                Self.prepare(calls)
                 try calls.inBothStates { state in
                     try calls.elsewhere(as: 54_321) { other in
                         for directory in [".open", ".sticky", ".closed", ".shut"] {
