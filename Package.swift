@@ -109,6 +109,8 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        // System calls that the product does not make.
+        .target(name: "CCalls", path: "Tests/CCalls"),
         tests("LinuxTests", ["Linux", "TestSupport"]),
         tests("ModelTests", ["Model"]),
         tests("SQLTests", ["Linux", "SQL", "TestSupport"]),
@@ -126,7 +128,7 @@ let package = Package(
         tests(
             "MountedTests",
             [
-                "Blobs", "Catalog", "Linux", "Loci", "Migration", "Model", "Mount", "SQL",
+                "Blobs", "CCalls", "Catalog", "Linux", "Loci", "Migration", "Model", "Mount", "SQL",
                 "TestSupport",
             ]
         ),

@@ -49,6 +49,9 @@ const int32_t clinux_advice_sequential = POSIX_FADV_SEQUENTIAL;
 const int32_t clinux_advice_willneed = POSIX_FADV_WILLNEED;
 const int32_t clinux_advice_dontneed = POSIX_FADV_DONTNEED;
 
+const int32_t clinux_seek_data = SEEK_DATA;
+const int32_t clinux_seek_hole = SEEK_HOLE;
+
 const int32_t clinux_fallocate_keep_size = FALLOC_FL_KEEP_SIZE;
 const int32_t clinux_fallocate_punch_hole = FALLOC_FL_PUNCH_HOLE;
 
@@ -148,14 +151,6 @@ ssize_t clinux_copy_range_at(int from, int64_t from_offset, int to, int64_t to_o
                              size_t count) {
     off_t source = from_offset, target = to_offset;
     return copy_file_range(from, &source, to, &target, count, 0);
-}
-
-int64_t clinux_seek_data(int descriptor, int64_t offset) {
-    return lseek(descriptor, offset, SEEK_DATA);
-}
-
-int64_t clinux_seek_hole(int descriptor, int64_t offset) {
-    return lseek(descriptor, offset, SEEK_HOLE);
 }
 
 void *clinux_map(int descriptor, int64_t offset, size_t count, int writable) {

@@ -63,15 +63,15 @@ extension CatalogTransaction {
         }
     }
 
-    /// Takes the name of the foreign file of that name, if there is one.
+    /// Takes the name of a foreign file away, if there is one.
     ///
-    /// Returns its node, which stays with its bytes for who has it open.
+    /// Its node and bytes stay for who has it open, as with `unlinkForeign`.
     package func unlinkForeign(
         _ name: Name,
         in directory: NodeNumber
-    ) throws -> NodeNumber? {
+    ) throws {
         guard let entry = try reader.entry(in: directory, named: name, layouts: .foreign) else {
-            return nil
+            return
         }
         guard let node = try reader.node(entry.node), node.mode & 0o170000 != 0o040000 else {
             throw LociError(
@@ -81,7 +81,6 @@ extension CatalogTransaction {
             )
         }
         try unlinkForeign(entry)
-        return entry.node
     }
 
     /// Removes a foreign node with its names.

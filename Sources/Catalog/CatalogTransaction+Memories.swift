@@ -31,19 +31,23 @@ package struct NodeAppearance: Hashable, Sendable {
     package var gid: UInt32
     /// Nanoseconds since 1970.
     package var mtime: Int64
+    /// Nanoseconds since 1970; nil: the time of the transaction.
+    package var ctime: Int64?
 
     package init(
         number: NodeNumber? = nil,
         permissions: UInt32,
         uid: UInt32,
         gid: UInt32,
-        mtime: Int64
+        mtime: Int64,
+        ctime: Int64? = nil
     ) {
         self.number = number
         self.permissions = permissions
         self.uid = uid
         self.gid = gid
         self.mtime = mtime
+        self.ctime = ctime
     }
 }
 
@@ -71,7 +75,7 @@ extension CatalogTransaction {
             uid: appearance.uid,
             gid: appearance.gid,
             mtime: appearance.mtime,
-            ctime: now.nanoseconds
+            ctime: appearance.ctime ?? now.nanoseconds
         )
         try insert(node)
         let memory = MemoryRow(
@@ -115,10 +119,13 @@ extension CatalogTransaction {
     }
 
     /// Adds a revision and makes it the current one.
+    ///
+    /// `ctime`: when the bytes were written, where that was before the transaction.
     package func addRevision(
         _ memory: MemoryRow,
         content: PlacedContent,
         mtime: Int64,
+        ctime: Int64? = nil,
         operation: Operation = .edit,
         detail: String? = nil
     ) throws -> MemoryRow {
@@ -134,12 +141,12 @@ extension CatalogTransaction {
             .integer(memory.row)
         )
         try run(
-            "UPDATE node SET size = ?, mtime = ?, ctime = ? WHERE number = ?",
+            "UPDATE node SET size = ?, mtime = ? WHERE number = ?",
             .integer(content.size),
             .integer(mtime),
-            .integer(now.nanoseconds),
             .integer(Int64(memory.node.rawValue))
         )
+        try noteChanged(memory.node, at: ctime)
         return memory
     }
 
@@ -259,6 +266,7 @@ extension CatalogTransaction {
                 .integer(memory.row)
             )
         }
+        try noteChanged(memory.node)
         if memory.trashed == nil {
             try replace(
                 memory,
@@ -304,6 +312,7 @@ extension CatalogTransaction {
             .integer(since.rawValue),
             .integer(memory.row)
         )
+        try noteChanged(memory.node)
         var memory = memory
         memory.trashed = since
         memory.since = since

@@ -63,18 +63,50 @@ extension CatalogTransaction {
     package func unlinkForeign(_ entry: Entry) throws {
         try record(.delete, directory: entry.directory, detail: entry.name.detail)
         try dropForeignRow(entry)
+        try noteChanged(entry.node)
     }
 
     /// Gives a foreign node another name.
+    ///
+    /// Throws `invalidArgument` for a directory that would be beneath itself.
     package func moveForeign(
         _ entry: Entry,
         to parent: NodeNumber,
         as name: Name
     ) throws {
+        try refuseBeneathItself(entry, in: parent)
         try record(.rename, directory: entry.directory, detail: entry.name.detail)
         try dropForeignRow(entry)
         let since = try record(.rename, directory: parent, detail: name.detail)
         try link(entry.node, in: parent, as: name, layouts: .foreign, since: since)
+        try noteChanged(entry.node)
+    }
+
+    /// Two foreign nodes change names.
+    ///
+    /// Throws `invalidArgument` where one is a directory above the other.
+    package func exchangeForeign(_ first: Entry, _ second: Entry) throws {
+        try refuseBeneathItself(first, in: second.directory)
+        try refuseBeneathItself(second, in: first.directory)
+        for entry in [first, second] {
+            try record(.rename, directory: entry.directory, detail: entry.name.detail)
+            try dropForeignRow(entry)
+        }
+        for (entry, place) in [(first, second), (second, first)] {
+            let since = try record(
+                .rename,
+                directory: place.directory,
+                detail: place.name.detail
+            )
+            try link(
+                entry.node,
+                in: place.directory,
+                as: place.name,
+                layouts: .foreign,
+                since: since
+            )
+            try noteChanged(entry.node)
+        }
     }
 
     /// Foreign names leave no past: nobody restores them.

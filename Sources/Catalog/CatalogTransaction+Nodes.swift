@@ -23,7 +23,7 @@ extension CatalogTransaction {
                 uid: appearance.uid,
                 gid: appearance.gid,
                 mtime: appearance.mtime,
-                ctime: now.nanoseconds
+                ctime: appearance.ctime ?? now.nanoseconds
             )
         )
         try run(
@@ -31,6 +31,7 @@ extension CatalogTransaction {
             .integer(Int64(memory.revision.rawValue)),
             .integer(Int64(memory.node.rawValue))
         )
+        try noteChanged(memory.node)
         try run(
             "UPDATE memory SET node = ? WHERE id = ?",
             .integer(Int64(replacement.node.rawValue)),

@@ -131,7 +131,8 @@ extension CatalogTransaction {
     ///
     /// `limit`: how many memories one transaction may move; above it, `busy`.
     ///
-    /// Throws `notEmpty` where the target holds something, `immutableField`, `pathDoesNotFit`.
+    /// Throws `notEmpty` where the target holds something, `immutableField`, `pathDoesNotFit`,
+    /// `invalidArgument` where it would be beneath itself.
     package func moveDirectory(
         _ entry: Entry,
         to parent: NodeNumber,
@@ -143,6 +144,7 @@ extension CatalogTransaction {
         guard let from = try reader.path(ofDirectory: entry.directory),
             let to = try reader.path(ofDirectory: parent)
         else { throw LociError.gone(entry.name) }
+        try refuseBeneathItself(entry, in: parent)
         let oldPath = from.names + [entry.name]
         let newPath = to.names + [name]
         _ = try layout.scheme.parsePrefix(newPath, now: now)
@@ -167,6 +169,7 @@ extension CatalogTransaction {
             since: since
         )
         try prune(entry.directory, layouts: own, until: since)
+        try noteChanged(entry.node)
         for (memory, below) in memories {
             try follow(
                 memory,
@@ -177,6 +180,26 @@ extension CatalogTransaction {
                 depth: newPath.count,
                 since: since
             )
+        }
+    }
+
+    /// Throws `invalidArgument` where `parent` is the directory of `entry` or beneath it.
+    ///
+    /// The kernel refuses what it sees; one directory stands in several of a mount's trees.
+    package func refuseBeneathItself(_ entry: Entry, in parent: NodeNumber) throws {
+        var pending = [parent]
+        var seen: Set<NodeNumber> = []
+        while let next = pending.popLast() {
+            guard next != entry.node else {
+                throw LociError(
+                    .invalidArgument,
+                    subject: entry.name.description,
+                    message: "The directory \"\(entry.name)\" cannot be moved beneath itself"
+                )
+            }
+            guard seen.insert(next).inserted else { continue }
+            pending += try reader.entries(of: next, layouts: LayoutSet(rawValue: .max))
+                .map(\.directory)
         }
     }
 

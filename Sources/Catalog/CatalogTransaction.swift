@@ -30,8 +30,7 @@ package final class CatalogTransaction {
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
-    /// Directories whose entries changed before this transaction, and when.
-    private var touchedEarlier: [NodeNumber: Int64] = [:]
+    private var knownTimes: [NodeNumber: Int64?] = [:]
     private(set) var changedLayouts = false
     /// Whether a directory holds names that no row tells of: it is not empty then.
     package var holdsNames: (NodeNumber) -> Bool = { _ in false }
@@ -53,35 +52,30 @@ package final class CatalogTransaction {
 
     /// Writes what was gathered, before the commit.
     func finish() throws(SQLError) {
-        for directory in touchedDirectories {
-            try reader.statement(
-                """
-                UPDATE node SET mtime = ?, ctime = ?
-                WHERE number = ? AND mode & 61440 = 16384
-                """
-            ).run(
-                .integer(now.nanoseconds),
-                .integer(now.nanoseconds),
-                .integer(Int64(directory.rawValue))
-            )
+        for directory in touchedDirectories where knownTimes[directory] == nil {
+            try writeTimes(of: directory, now.nanoseconds)
         }
-        for (directory, time) in touchedEarlier {
-            // Not where somebody changed the directory, or set its time, since.
-            try reader.statement(
-                """
-                UPDATE node SET mtime = ?, ctime = ?
-                WHERE number = ? AND mode & 61440 = 16384 AND ctime < ?
-                """
-            ).run(
-                .integer(time),
-                .integer(time),
-                .integer(Int64(directory.rawValue)),
-                .integer(time)
-            )
+        for case (let directory, let time?) in knownTimes {
+            try writeTimes(of: directory, time)
         }
         if nextNode != firstFreeNode {
             try setSetting(Setting.nextNode, .integer(Int64(nextNode)))
         }
+    }
+
+    /// Not where somebody changed the directory, or set its time, since.
+    private func writeTimes(of directory: NodeNumber, _ time: Int64) throws(SQLError) {
+        try reader.statement(
+            """
+            UPDATE node SET mtime = ?, ctime = ?
+            WHERE number = ? AND mode & 61440 = 16384 AND ctime <= ?
+            """
+        ).run(
+            .integer(time),
+            .integer(time),
+            .integer(Int64(directory.rawValue)),
+            .integer(time)
+        )
     }
 
     func run(_ sql: StaticString, _ values: SQLValue...) throws(SQLError) {
@@ -205,22 +199,19 @@ package final class CatalogTransaction {
         touchedDirectories.insert(directory)
     }
 
-    /// Notes that the entries of `directory` changed at a time that is past.
-    package func touch(_ directory: NodeNumber, at time: Int64) {
-        touchedEarlier[directory] = max(touchedEarlier[directory] ?? .min, time)
+    /// Says when the entries of `directory` changed for whoever sees them, where that was before
+    /// this transaction; nil: its times are right as they are.
+    package func setChangeTime(of directory: NodeNumber, to time: Int64?) {
+        knownTimes[directory] = .some(time)
     }
 
-    /// Runs `body`, which gives rows to names that `directory` has shown since `time`: its times
-    /// are as of then.
-    package func settling<R>(
-        _ directory: NodeNumber,
-        since time: Int64,
-        _ body: () throws -> R
-    ) rethrows -> R {
-        let wasTouched = touchedDirectories.contains(directory)
-        let result = try body()
-        if !wasTouched, touchedDirectories.remove(directory) != nil { touch(directory, at: time) }
-        return result
+    /// Sets the time at which a node's attributes or names changed; it never goes back.
+    func noteChanged(_ node: NodeNumber, at time: Int64? = nil) throws(SQLError) {
+        try run(
+            "UPDATE node SET ctime = max(ctime, ?) WHERE number = ?",
+            .integer(time ?? now.nanoseconds),
+            .integer(Int64(node.rawValue))
+        )
     }
 
     func layoutsChanged() throws(SQLError) {

@@ -23,6 +23,7 @@ struct LociCommand: AsyncParsableCommand {
                     name: "MOUNT",
                     subcommands: [
                         MountVerb.self, UnmountVerb.self, MountsVerb.self, StatusVerb.self,
+                        MountStatusVerb.self,
                     ]
                 ),
                 CommandGroup(name: "MOVE", subcommands: [MigrateVerb.self, LayoutVerb.self]),

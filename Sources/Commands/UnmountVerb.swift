@@ -20,18 +20,80 @@ struct UnmountVerb: AsyncParsableCommand {
 
     func run() async throws {
         let path = try OurMounts.find(mountPoint)
-        if MountTable.isDeadMount(path) {
-            try unmount(path, lazy: true)
-            return try said(path)
-        }
-        let status = OurMounts.status(of: path)
-        let daemon = status?["pid"]?.integerValue.map { RunningProcess(id: Int32($0)) }
-        if let status { Self.commit(status) }
-        try unmount(path, lazy: lazy)
-        if let daemon {
-            while daemon.isRunning { SystemClock.sleep(.milliseconds(5)) }
+        switch MountProbe.ask(path) {
+        case .dead: try unmount(path, lazy: true)
+        case .silent: try detach(silent: path)
+        case .status(let status):
+            let daemons = ["pid", "keeper"].compactMap {
+                status[$0]?.integerValue.map { RunningProcess(id: Int32($0)) }
+            }
+            Self.commit(status)
+            try unmount(path, lazy: lazy)
+            for daemon in daemons { try Self.awaitEnd(of: daemon, path) }
         }
         try said(path)
+    }
+
+    // MARK: Daemons that do not answer
+
+    /// How long a daemon may take to commit what is left once nobody can write any more.
+    private static let patience = Duration.seconds(120)
+
+    /// Detaches a mount that does not answer, where that is asked for.
+    private func detach(silent path: String) throws(LociError) {
+        let daemons = MountProbe.daemons(of: path)
+        guard lazy else { throw Self.silent(path, daemons) }
+        try unmount(path, lazy: true)
+        let words = daemons.map { "process \($0.id)" }.joined(separator: ", ")
+        Words.note(
+            "\(path) is detached; its daemon\(words.isEmpty ? "" : " (\(words))") did not answer, and "
+                + "was not waited for. What it had not committed comes with its end or the next mount."
+        )
+    }
+
+    private static func silent(_ path: String, _ daemons: [RunningProcess]) -> LociError {
+        let detach = "loci umount --lazy \(path)"
+        if let stopped = daemons.first(where: \.isStopped) {
+            return LociError(
+                .daemonUnreachable,
+                subject: path,
+                message:
+                    "The mount at \(path) does not answer: its daemon, process \(stopped.id), is "
+                    + "stopped.",
+                remedy: "Let it go on with  kill -CONT \(stopped.id)  or detach the mount with:  "
+                    + detach
+            )
+        }
+        let words = daemons.map { ", process \($0.id)," }.first ?? ""
+        return LociError(
+            .daemonUnreachable,
+            subject: path,
+            message:
+                "The mount at \(path) does not answer: its daemon\(words) waits for something, "
+                + "perhaps for the disk of the store.",
+            remedy: "See what its disk does, or detach the mount with:  " + detach
+        )
+    }
+
+    private static func awaitEnd(
+        of daemon: RunningProcess,
+        _ path: String
+    ) throws(LociError) {
+        let deadline = SystemClock.monotonic() + patience.wholeNanoseconds
+        while daemon.isRunning {
+            guard SystemClock.monotonic() < deadline, !daemon.isStopped else {
+                throw LociError(
+                    .daemonUnreachable,
+                    subject: path,
+                    message: "\(path) is unmounted, but its daemon, process \(daemon.id), "
+                        + (daemon.isStopped ? "is stopped." : "does not come to its end."),
+                    remedy:
+                        "What it has not committed comes with its end or, if it is killed, with "
+                        + "the next mount."
+                )
+            }
+            SystemClock.sleep(.milliseconds(5))
+        }
     }
 
     private func said(_ path: String) throws(LociError) {
@@ -48,7 +110,25 @@ struct UnmountVerb: AsyncParsableCommand {
         _ = try? tenant.askMountsToCommit(timeout: .seconds(2))
     }
 
+    /// How long nobody's use of a mount is waited for: the daemon itself has a file of it open for a
+    /// moment when somebody closed one.
+    private static let calm = Duration.seconds(2)
+
     private func unmount(_ path: String, lazy: Bool) throws(LociError) {
+        let deadline = SystemClock.monotonic() + Self.calm.wholeNanoseconds
+        while true {
+            do throws(LociError) {
+                return try unmountOnce(path, lazy: lazy)
+            } catch {
+                guard error.code == .busy, OurMounts.users(of: path).isEmpty,
+                    SystemClock.monotonic() < deadline
+                else { throw error }
+                SystemClock.sleep(.milliseconds(10))
+            }
+        }
+    }
+
+    private func unmountOnce(_ path: String, lazy: Bool) throws(LociError) {
         do throws(FUSEError) {
             try MountTable.unmount(path, lazy: lazy)
         } catch {
@@ -84,18 +164,21 @@ struct MountsVerb: AsyncParsableCommand {
     func run() async throws {
         var table = Table("MOUNTPOINT", "TENANT", "STORE", "PID", "OPTIONS")
         var objects: [JSON] = []
-        for path in try OurMounts.all() {
-            let status = OurMounts.status(of: path)
+        let paths = try OurMounts.all()
+        for (path, answer) in zip(paths, MountProbe.ask(paths)) {
+            let status: JSON? = if case .status(let status) = answer { status } else { nil }
+            let isSilent = if case .silent = answer { true } else { false }
             let text = { (key: String) in status?[key]?.stringValue ?? "" }
             table.append(
                 path,
-                status == nil ? "(dead)" : text("tenant"),
+                status == nil ? (isSilent ? "(does not answer)" : "(dead)") : text("tenant"),
                 text("store"),
                 status?["pid"]?.integerValue.map(String.init) ?? "",
                 text("options")
             )
             objects.append([
                 "mountPoint": .string(path), "alive": .bool(status != nil),
+                "silent": .bool(isSilent),
                 "tenant": status?["tenant"] ?? .null, "store": status?["store"] ?? .null,
                 "pid": status?["pid"] ?? .null, "options": status?["options"] ?? .null,
             ])

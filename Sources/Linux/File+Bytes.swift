@@ -154,18 +154,21 @@ extension File {
         Int64(try retrying { lseek(descriptor, 0, SEEK_CUR) })
     }
 
-    /// Where from `offset` on bytes are stored; `ENXIO` where none are (`lseek`, `SEEK_DATA`).
+    /// What `lseek` is told to find data, as a request of FUSE has it.
+    package static let seekData: Int32 = clinux_seek_data
+
+    /// Where the first bytes at or after `offset` stand that are no hole (`SEEK_DATA`).
     ///
-    /// Moves the file's position.
-    package func firstData(from offset: Int64) throws(Errno) -> Int64 {
-        try retrying { clinux_seek_data(descriptor, offset) }
+    /// Throws `ENXIO` where there are none up to the end. Moves the file's position.
+    package func nextData(from offset: Int64) throws(Errno) -> Int64 {
+        Int64(try retrying { lseek(descriptor, Int(offset), clinux_seek_data) })
     }
 
-    /// Where from `offset` on a hole begins; the end of the file is one (`lseek`, `SEEK_HOLE`).
+    /// Where the first hole at or after `offset` begins; the end of the file is one (`SEEK_HOLE`).
     ///
-    /// Moves the file's position.
-    package func firstHole(from offset: Int64) throws(Errno) -> Int64 {
-        try retrying { clinux_seek_hole(descriptor, offset) }
+    /// Throws `ENXIO` beyond the end. Moves the file's position.
+    package func nextHole(from offset: Int64) throws(Errno) -> Int64 {
+        Int64(try retrying { lseek(descriptor, Int(offset), clinux_seek_hole) })
     }
 
     /// Allocates blocks for a range, or makes a hole (`fallocate`).

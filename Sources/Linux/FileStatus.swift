@@ -142,6 +142,33 @@ extension File {
         try retrying { fchown(descriptor, user ?? .max, group ?? .max) }
     }
 
+    /// Sets the permission bits of a name in this directory (`fchmodat`).
+    package func setPermissions(of path: some CPath, _ permissions: UInt32) throws(Errno) {
+        try unsafe path.withCPath { (path) throws(Errno) in
+            _ = try retrying { unsafe fchmodat(descriptor, path, permissions, 0) }
+        }
+    }
+
+    /// Sets owner and group of a name in this directory, not following a symbolic link; nil leaves
+    /// one as it is (`fchownat`).
+    package func setOwner(
+        of path: some CPath,
+        user: UInt32? = nil,
+        group: UInt32? = nil
+    ) throws(Errno) {
+        try unsafe path.withCPath { (path) throws(Errno) in
+            _ = try retrying {
+                unsafe fchownat(
+                    descriptor,
+                    path,
+                    user ?? .max,
+                    group ?? .max,
+                    clinux_at_symlink_nofollow
+                )
+            }
+        }
+    }
+
     /// The space of the file system that the file is on (`fstatvfs`).
     package func space() throws(Errno) -> FileSystemSpace {
         var raw = clinux_space()

@@ -20,7 +20,7 @@ private import Glibc
     }
 
     /// Runs `body` with the lock; `beforeWaiting` runs first where somebody else has it.
-    package func withLock<R, E: Error>(
+    package func withLock<R: ~Copyable, E: Error>(
         beforeWaiting: () -> Void = {},
         _ body: () throws(E) -> R
     ) throws(E) -> R {

@@ -63,6 +63,14 @@ package struct RunningProcess: Hashable, Sendable {
         return isExiting || isKilled || fields[0] == "Z" || fields[0] == "X"
     }
 
+    /// Whether it is stopped (`SIGSTOP`, or by a debugger); false when it is gone.
+    package var isStopped: Bool {
+        guard let bytes = read("stat"), let end = bytes.lastIndex(of: UInt8(ascii: ")")),
+            let state = bytes[end...].dropFirst(2).first
+        else { return false }
+        return state == UInt8(ascii: "T") || state == UInt8(ascii: "t")
+    }
+
     /// Sends a signal (`kill`).
     package func signal(_ signal: Int32) throws(Errno) {
         try retrying { kill(id, signal) }

@@ -7,12 +7,13 @@ import Linux
 /// What a mount refuses is asked of the mount alone, and must be refused:
 /// - anything at the top but directories called `user=…`: the layout is `user={user}/{folder...}`
 /// - a partition that would become a tool's directory, and the reverse
-/// - two names that change places where one is not a memory's
+/// - two names that change places where one is a memory's and the other is not
 /// - hard links; symbolic links that are not tools' files
 ///
 /// What is left out:
 /// - a save whose temporary name is a symbolic link, which cannot be renamed to a memory's name:
 ///   half of it would be done
+/// - two partitions that change places: which names fit where is the layout's to say
 ///
 /// What is not compared:
 /// - looks of directories but kind, mode, owner and time, and link counts: they are 1
@@ -34,9 +35,11 @@ struct DifferentialRules {
         case .rename(let old, let new, let manner):
             guard old != new, let kind = kind(old) else { return false }
             if manner == .exchange {
-                return ![old, new].allSatisfy {
-                    self.kind($0) == .file && !Self.isForeign($0, asDirectory: false)
+                let areForeign = [old, new].map { path in
+                    Self.isForeign(path, asDirectory: self.kind(path) == .directory)
                 }
+                let areMemories = [old, new].allSatisfy { self.kind($0) == .file }
+                return areForeign[0] != areForeign[1] || !areForeign[0] && !areMemories
             }
             return refusesRename(of: kind, old, new)
         default: return false
@@ -45,8 +48,15 @@ struct DifferentialRules {
 
     /// Whether an operation is not done at all.
     func isLeftOut(_ operation: Operation) -> Bool {
-        guard case .save(let path, let temporary, _, _) = operation else { return false }
-        return kind(temporary) == .symbolicLink && !Self.isForeign(path, asDirectory: false)
+        switch operation {
+        case .save(let path, let temporary, _, _):
+            kind(temporary) == .symbolicLink && !Self.isForeign(path, asDirectory: false)
+        case .rename(let old, let new, .exchange):
+            [old, new].contains {
+                kind($0) == .directory && !Self.isForeign($0, asDirectory: true)
+            }
+        default: false
+        }
     }
 
     private func refusesRename(of kind: FileStatus.Kind, _ old: String, _ new: String) -> Bool {
@@ -54,7 +64,7 @@ struct DifferentialRules {
         case .directory:
             Self.isForeign(old, asDirectory: true) != Self.isForeign(new, asDirectory: true)
         case .symbolicLink: !Self.isForeign(new, asDirectory: false)
-        default: false
+        default: !new.contains("/")
         }
     }
 

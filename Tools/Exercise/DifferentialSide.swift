@@ -280,7 +280,7 @@ final class DifferentialSide {
         let position = try file.file.position()
         defer { try? file.file.seek(to: position) }
         return toHole
-            ? try file.file.firstHole(from: offset) : try file.file.firstData(from: offset)
+            ? try file.file.nextHole(from: offset) : try file.file.nextData(from: offset)
     }
 }
 

@@ -67,6 +67,9 @@ extern const int32_t clinux_advice_sequential;
 extern const int32_t clinux_advice_willneed;
 extern const int32_t clinux_advice_dontneed;
 
+extern const int32_t clinux_seek_data;
+extern const int32_t clinux_seek_hole;
+
 extern const int32_t clinux_fallocate_keep_size;
 extern const int32_t clinux_fallocate_punch_hole;
 
@@ -95,9 +98,6 @@ int clinux_clone(int from, int to);
 ssize_t clinux_copy_range(int from, int to, size_t count);
 ssize_t clinux_copy_range_at(int from, int64_t from_offset, int to, int64_t to_offset,
                              size_t count);
-// lseek with SEEK_DATA and SEEK_HOLE.
-int64_t clinux_seek_data(int descriptor, int64_t offset);
-int64_t clinux_seek_hole(int descriptor, int64_t offset);
 
 // A shared mapping; NULL with errno where it cannot be made.
 void *clinux_map(int descriptor, int64_t offset, size_t count, int writable);

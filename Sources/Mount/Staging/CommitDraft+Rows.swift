@@ -28,12 +28,7 @@ extension CommitDraft {
                 in: transaction
             )
         }
-        guard case .birth(let place, _) = item.goal, let named = item.named else {
-            return try write(content, placed, transaction)
-        }
-        return try transaction.settling(place.directory, since: named) {
-            try write(content, placed, transaction)
-        }
+        return try write(content, placed, transaction)
     }
 
     private func write(
@@ -114,7 +109,7 @@ extension CommitDraft {
             node.mtime != item.attributes.mtime
         else { return }
         node.mtime = item.attributes.mtime
-        node.ctime = transaction.now.nanoseconds
+        node.ctime = max(node.ctime, item.ctime)
         try transaction.update(node)
         if node.pinned == nil {
             try transaction.record(.set, memory: memory.row, detail: #"{"node":true}"#)
@@ -132,6 +127,7 @@ extension CommitDraft {
             memory,
             content: content,
             mtime: item.attributes.mtime,
+            ctime: item.ctime,
             operation: operation
         )
     }
@@ -149,7 +145,7 @@ extension CommitDraft {
             node.pinned = number
             node.size = content.size
             node.mtime = item.attributes.mtime
-            node.ctime = transaction.now.nanoseconds
+            node.ctime = max(node.ctime, item.ctime)
             try transaction.update(node)
             return
         }
@@ -161,6 +157,7 @@ extension CommitDraft {
             memory,
             content: content,
             mtime: item.attributes.mtime,
+            ctime: item.ctime,
             operation: .conflict,
             detail: JSON.object([
                 .init("base", .integer(Int64(base.rawValue))),
@@ -233,7 +230,8 @@ extension CommitDraft {
                 permissions: old.mode & 0o7777,
                 uid: old.uid,
                 gid: old.gid,
-                mtime: old.mtime
+                mtime: old.mtime,
+                ctime: old.ctime
             ),
             primary: primary
         )

@@ -22,8 +22,7 @@ struct CommitItem: Sendable {
     /// Where it was taken before the commit began.
     let hash: ContentHash?
     let attributes: JournalAttributes
-    /// Since when its name shows; nil where it does not yet.
-    let named: Int64?
+    let ctime: Int64
     let origin: Origin
     let isDoubtful: Bool
     let isRecovered: Bool
@@ -36,7 +35,8 @@ struct CommitItem: Sendable {
             permissions: attributes.permissions,
             uid: attributes.uid,
             gid: attributes.gid,
-            mtime: attributes.mtime
+            mtime: attributes.mtime,
+            ctime: ctime
         )
     }
 }

@@ -34,9 +34,6 @@ final class StagedNode: Sendable {
         var size: Int64 = 0
         var attributes: JournalAttributes
         var ctime: Int64
-        /// Since when an unborn file has its name, on the clock that files show; nil where an
-        /// earlier session gave it.
-        var named: Int64?
         var life: StagedFileLife
         /// Rises before each change of the bytes.
         var changes: UInt64 = 0

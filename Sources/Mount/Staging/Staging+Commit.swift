@@ -69,7 +69,7 @@ extension Staging {
                     size: state.size,
                     hash: state.known.flatMap { $0.changes == state.changes ? $0.hash : nil },
                     attributes: state.attributes,
-                    named: state.named,
+                    ctime: state.ctime,
                     origin: state.origin,
                     isDoubtful: state.isDoubtful,
                     isRecovered: state.isRecovered
@@ -151,8 +151,13 @@ extension Staging {
             transaction.holdsNames = hasNames
             let first = try transaction.reader.lastChange().rawValue + 1
             let rows = try drafts.map { try $0.write(placed, tenant, transaction) }
-            return (first: first, last: try transaction.reader.lastChange().rawValue, rows: rows)
+            let times = setDirectoryTimes(for: drafts.map(\.item), in: transaction)
+            return (
+                first: first, last: try transaction.reader.lastChange().rawValue, rows: rows,
+                times: times
+            )
         }
+        forget(result.times)
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
         if result.first <= result.last {
             onCommit(

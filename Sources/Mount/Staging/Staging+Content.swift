@@ -92,6 +92,25 @@ extension Staging {
         }
     }
 
+    /// Where staged bytes begin or end, as `find` says of their file, and `within` of so many bytes
+    /// without holes; nil where nothing is staged: then the blob has them.
+    func extent(
+        of node: NodeNumber,
+        _ find: (borrowing File) throws(Errno) -> Int64,
+        within: (Int64) throws(Errno) -> Int64
+    ) throws(Errno) -> Int64? {
+        guard let staged = self.find(node) else { return nil }
+        let (bytes, size, isVisible) = staged.state.withLock { ($0.bytes, $0.size, $0.isVisible) }
+        guard isVisible else { return nil }
+        guard let file = bytes?.file else { return try within(size) }
+        do throws(Errno) {
+            return try find(try file.open().file)
+        } catch .noSuchFile {
+            // It was committed just now.
+            return nil
+        }
+    }
+
     /// What a staged file looks like; nil where nothing is staged.
     package func attributes(of node: NodeNumber) -> StagedAttributes? {
         find(node)?.state.withLock { $0.isVisible ? $0.shown : nil }

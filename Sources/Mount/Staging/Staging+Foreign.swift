@@ -13,9 +13,7 @@ extension Staging {
     /// A memory or an unborn file is renamed to a foreign name.
     ///
     /// A memory goes to the trash and the foreign file keeps its bytes and its node; a foreign file
-    /// of that name is replaced.
-    ///
-    /// Returns the node of that file: its bytes are the caller's to remove when nobody has it open.
+    /// of that name loses it, and its bytes stay for who has it open.
     package func becomeForeign(
         _ node: NodeNumber,
         from name: Name,
@@ -24,7 +22,7 @@ extension Staging {
         in newDirectory: NodeNumber,
         by caller: Caller,
         _ reader: CatalogReader
-    ) throws(LociError) -> NodeNumber? {
+    ) throws(LociError) {
         try commit(node, unlessUnborn: true)
         if let staged = find(node), staged.state.withLock({ $0.isUnborn }) {
             return try letGo(staged, to: newName, in: newDirectory, by: caller)
@@ -38,22 +36,21 @@ extension Staging {
                 try blob.copyContents(to: target)
             }
         }
-        let done: (memory: Int64, replaced: NodeNumber?)
+        let memory: Int64
         do throws(LociError) {
-            done = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
+            memory = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
                 transaction.holdsNames = hasNames
-                let replaced = try transaction.unlinkForeign(newName, in: newDirectory)
+                try transaction.unlinkForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
                 try transaction.linkForeign(node, newName, in: newDirectory)
-                return (memory, replaced)
+                return memory
             }
         } catch {
             removeForeignFile(node)
             throw error
         }
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
-        noteUnlinked(done.memory, name, in: directory, by: caller)
-        return done.replaced
+        noteUnlinked(memory, name, in: directory, by: caller)
     }
 
     /// A foreign file is renamed to a memory's name that is free, or that of the unborn file
@@ -144,9 +141,10 @@ extension Staging {
         to name: Name,
         in directory: NodeNumber,
         by caller: Caller
-    ) throws(LociError) -> NodeNumber? {
+    ) throws(LociError) {
         let node = staged.node
-        return try commitLock.withLock { () throws(LociError) in
+        let old = staged.state.withLock { $0.place }
+        try commitLock.withLock { () throws(LociError) in
             try staged.io.withLock { () throws(LociError) in
                 // It may have been born while this waited for its turn.
                 guard staged.state.withLock({ $0.isUnborn }) else { throw .notUnborn(node) }
@@ -161,11 +159,11 @@ extension Staging {
                         try bytes.copyContents(to: target)
                     }
                 }
-                let replaced = try tenant.catalog.write(
+                try tenant.catalog.write(
                     isSynced ? .full : .normal,
                     origin: caller.origin
                 ) { transaction in
-                    let replaced = try transaction.unlinkForeign(name, in: directory)
+                    try transaction.unlinkForeign(name, in: directory)
                     try transaction.insert(
                         Node(
                             number: node,
@@ -179,19 +177,17 @@ extension Staging {
                         )
                     )
                     try transaction.linkForeign(node, name, in: directory)
-                    return replaced
                 }
                 generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
-                noteNames(of: staged)
                 if case .unborn(let place, let recalls) = staged.state.withLock({ $0.standing }) {
                     names.withLock {
                         recallAgain(recalls, at: place, by: caller.origin.uid, &$0)
                     }
                 }
                 drop(staged, records: [.dropped(node)])
-                return replaced
             }
         }
+        if let old { names.withLock { noteChange(of: [old.directory], &$0) } }
     }
 
     /// Makes the file of a node that becomes foreign, and gives it the looks that the node has.

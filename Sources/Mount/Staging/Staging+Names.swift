@@ -61,6 +61,7 @@ extension Staging {
                     throw .nameTaken(place.name)
                 }
                 add(made, place, &names)
+                noteChange(of: [place.directory], &names)
                 return names.recalls.take(
                     place.name,
                     in: place.directory,
@@ -68,11 +69,8 @@ extension Staging {
                     at: now
                 )
             }
-            let named = tenant.clock().nanoseconds
-            directoryTimes.note(place.directory, at: named)
             let action = made.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
-                state.named = named
                 state.life.handle(.written, at: now)
                 return state.action(at: now)
             }
@@ -177,6 +175,7 @@ extension Staging {
                     recallAgain(before, at: oldPlace, by: caller.origin.uid, &names)
                 }
                 add(staged, place, &names)
+                noteChange(of: [oldPlace.directory, directory], &names)
                 let recalls = names.recalls.take(
                     name,
                     in: directory,
@@ -185,12 +184,9 @@ extension Staging {
                 )
                 return recalls ?? (place == oldPlace ? before : nil)
             }
-            let named = tenant.clock().nanoseconds
-            for place in [oldPlace, place] { directoryTimes.note(place.directory, at: named) }
             let attributes = staged.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
-                state.named = named
-                state.ctime = named
+                state.ctime = tenant.clock().nanoseconds
                 state.isSynced = false
                 return state.attributes
             }
@@ -203,12 +199,15 @@ extension Staging {
     /// Who has it open reads and writes on, until `forget`.
     package func unlink(_ node: NodeNumber) throws(LociError) {
         try withUnborn(node) { (staged, place, recalls) throws(LociError) in
-            noteNames(of: staged)
             let uid = staged.state.withLock { $0.origin.uid }
             names.withLock { names in
                 removeName(node, place, &names)
                 recallAgain(recalls, at: place, by: uid, &names)
-                staged.state.withLock { $0.standing = .nameless }
+                noteChange(of: [place.directory], &names)
+                staged.state.withLock { state in
+                    state.standing = .nameless
+                    state.ctime = tenant.clock().nanoseconds
+                }
                 namelessCount.wrappingAdd(1, ordering: .releasing)
             }
             // Without the record, recovery would bring the file back: that loses nothing.

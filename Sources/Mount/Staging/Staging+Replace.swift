@@ -36,11 +36,11 @@ extension Staging {
                 try? writeJournal([.created(node, place, attributes, recalls: recalls)])
                 throw error
             }
-            noteNames(of: staged)
             // Recovery sees by the row what became of it, should this be missing.
             try? writeJournal([.attached(node, memory: memory, base: Int64(base.rawValue))])
             names.withLock { names in
                 removeName(node, place, &names)
+                noteChange(of: [place.directory], &names)
                 staged.state.withLock { state in
                     state.standing = .memory(memory, base: base)
                     state.life.isUnborn = false
@@ -104,8 +104,7 @@ extension Staging {
                 guard let item = try seal(staged, goal: .replacing(memory)) else {
                     throw .notUnborn(node)
                 }
-                noteNames(of: staged)
-                if let error = commit([item]).first?.error { throw error }
+                    if let error = commit([item]).first?.error { throw error }
             } catch {
                 giveBack(staged)
                 throw error

@@ -33,6 +33,8 @@ package final class Staging: Sendable {
         var recalls: RecallTable
         /// When large memories were committed, for the rule of once a minute.
         var largeCommits: [NodeNumber: Moment] = [:]
+        /// When names of unborn files came and went, by directory, until a commit writes it.
+        var directoryTimes: [NodeNumber: Int64] = [:]
     }
 
     let tenant: Tenant
@@ -48,9 +50,9 @@ package final class Staging: Sendable {
     let sleepsUntil = Atomic<Int64>(.min)
 
     let generation = Atomic<UInt64>(1)
-    let directoryTimes = DirectoryTimes()
     let unbornCount = Atomic<Int>(0)
     let namelessCount = Atomic<Int>(0)
+    let directoryTimesCount = Atomic<Int>(0)
     private let numbers = Mutex<Range<UInt64>>(0..<0)
     private let thread = Mutex<Thread?>(nil)
     let isStopping = Atomic<Bool>(false)
@@ -116,7 +118,8 @@ package final class Staging: Sendable {
         wake.signal()
         thread.withLock { $0.take() }?.join()
         let report = commitNow(.unmount)
-        keepDirectoryTimes()
+        // Times only: whoever could not write them loses no more.
+        try? writeDirectoryTimes()
         // What could not be committed stays for recovery.
         if report.left.isEmpty { try? space.session.end() }
         return report

@@ -43,9 +43,10 @@ extension LociFileSystem {
             modified: node.mtime
         )
         shown.changed = node.ctime
-        if let named = staging.namesChanged(in: node.number), named > node.ctime {
-            shown.modified = named
-            shown.changed = named
+        if let time = staging.changeTime(of: node.number) {
+            shown.modified = max(node.mtime, time)
+            shown.accessed = shown.modified
+            shown.changed = max(node.ctime, time)
         }
         return shown
     }
@@ -66,7 +67,8 @@ extension LociFileSystem {
             size: staged?.size ?? node.size,
             modified: staged?.mtime ?? node.mtime
         )
-        shown.changed = staged?.ctime ?? node.ctime
+        // The row has what its name and permissions went through, the staged file its bytes.
+        shown.changed = max(staged?.ctime ?? node.ctime, node.ctime)
         return shown
     }
 

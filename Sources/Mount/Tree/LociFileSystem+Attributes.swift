@@ -14,6 +14,7 @@ extension LociFileSystem {
             let shown = try appearance(at: Place(node), thread)
             request.reply(shown, timeout: Self.long)
         } catch let error as LociError where error.code == .notFound {
+            if let gone = unlinkedDirectory(node) { return request.reply(gone, timeout: .none) }
             // The kernel asks before it lets a directory in it be removed.
             if let gone = try? vanishedAppearance(of: node) {
                 request.reply(gone, timeout: .none)
@@ -40,7 +41,27 @@ extension LociFileSystem {
         }
     }
 
+    /// What somebody sees who has a directory open that was removed.
+    private func unlinkedDirectory(_ id: NodeID) -> Attributes? {
+        guard let number = Place(id).directoryNumber,
+            case .directory(let node)? = unlinked.find(number),
+            var shown = try? appearance(of: node, id: id)
+        else { return nil }
+        shown.linkCount = 0
+        return shown
+    }
+
     private func appearance(
+        of number: NodeNumber,
+        id: NodeID,
+        _ thread: ThreadReader
+    ) throws -> Attributes {
+        var shown = try namedAppearance(of: number, id: id, thread)
+        if unlinked.find(number) != nil { shown.linkCount = 0 }
+        return shown
+    }
+
+    private func namedAppearance(
         of number: NodeNumber,
         id: NodeID,
         _ thread: ThreadReader
@@ -129,7 +150,9 @@ extension LociFileSystem {
             case .now: tenant.clock().nanoseconds
             }
         }
-        guard changes.mode != nil || changes.uid != nil || changes.gid != nil || mtime != nil
+        guard
+            changes.mode != nil || changes.uid != nil || changes.gid != nil || mtime != nil
+                || changes.accessed != nil
         else { return }
         let staged = try staging.setAttributes(
             of: number,
@@ -152,6 +175,7 @@ extension LociFileSystem {
             changed.uid = changes.uid ?? node.uid
             changed.gid = changes.gid ?? node.gid
             if let mtime, staged == nil { changed.mtime = mtime }
+            if mtime != nil, node.kind == .foreign { staging.forgetChangeTime(of: number) }
             try write(changed, over: node, caller)
         }
     }
@@ -181,16 +205,16 @@ extension LociFileSystem {
                 remedy: "Use the mount options uid= and gid="
             )
         }
-        guard let mtime else { return }
         var changed = node
-        changed.mtime = mtime
-        // Set, even where the row says so already: names without rows may have changed it since.
-        changed.ctime = tenant.clock().nanoseconds
+        if let mtime {
+            staging.forgetChangeTime(of: node.number)
+            changed.mtime = mtime
+        }
         try write(changed, over: node, caller)
     }
 
+    /// Writes what differs; the time of the change in any case.
     private func write(_ changed: Node, over node: Node, _ caller: Caller) throws {
-        guard changed != node else { return }
         try change(by: caller, known: []) { transaction in
             // Read again: a commit may have changed its size since.
             guard var current = try transaction.reader.node(node.number) else {
@@ -202,7 +226,7 @@ extension LociFileSystem {
             if changed.mtime != node.mtime { current.mtime = changed.mtime }
             current.ctime = transaction.now.nanoseconds
             try transaction.update(current)
-            if let memory = current.memory {
+            if let memory = current.memory, changed != node {
                 try transaction.record(.set, memory: memory, detail: #"{"node":true}"#)
             }
         }
@@ -219,12 +243,17 @@ extension LociFileSystem {
             case .now?: tenant.clock().nanoseconds
             case nil: nil
             }
-        let file = try foreignFiles.open(number, .readOnly)
-        if let mode = changes.mode { try file.setPermissions(mode & 0o7777) }
+        // By name: a mode can shut out who serves the mount.
         if changes.uid != nil || changes.gid != nil {
-            try file.setOwner(user: changes.uid, group: changes.gid)
+            try foreignFiles.setOwner(of: number, user: changes.uid, group: changes.gid)
         }
-        if atime != nil || mtime != nil { try file.setTimes(access: atime, modification: mtime) }
+        // After the owner, whose change takes bits away.
+        if let mode = changes.mode {
+            try foreignFiles.setPermissions(of: number, mode & 0o7777)
+        }
+        if atime != nil || mtime != nil {
+            try foreignFiles.setTimes(of: number, access: atime, modification: mtime)
+        }
     }
 }
 

@@ -28,12 +28,17 @@ extension LociFileSystem {
         Request.passTurn()
         // The file first: a row never names bytes that are not there.
         let number = try drawForeignNumber(caller)
+        // A directory whose group its files are to have (setgid): directories in it are so, too.
+        let inherited = try inheritedGroup(of: directory)
+        let gid = inherited ?? caller.gid
+        let mode = inherited != nil && mode & S_IFMT == S_IFDIR ? mode | S_ISGID : mode
         if mode & S_IFMT != S_IFDIR {
             let file = try foreignFiles.create(number)
-            try file.setPermissions(mode & 0o7777)
             if EffectiveUser.id == 0 {
-                try file.setOwner(user: caller.origin.uid, group: caller.gid)
+                try file.setOwner(user: caller.origin.uid, group: gid)
             }
+            // After the owner, whose change takes bits away.
+            try file.setPermissions(mode & 0o7777)
             if let target { try file.write(target, at: 0) }
         }
         let now = tenant.clock().nanoseconds
@@ -42,7 +47,7 @@ extension LociFileSystem {
             kind: .foreign,
             mode: mode,
             uid: caller.origin.uid,
-            gid: caller.gid,
+            gid: gid,
             mtime: now,
             ctime: now
         )
@@ -58,6 +63,12 @@ extension LociFileSystem {
         return try appearance(of: node, id: directory.foreignID(node))
     }
 
+    private func inheritedGroup(of directory: Directory) throws -> UInt32? {
+        let row = try catalog.read { try $0.node(directory.number) }
+        guard let row, row.kind == .foreign, row.mode & S_ISGID != 0 else { return nil }
+        return row.gid
+    }
+
     private func drawForeignNumber(_ caller: Caller) throws -> NodeNumber {
         try change(by: caller, known: []) { $0.newNodeNumber() }
     }
@@ -70,12 +81,20 @@ extension LociFileSystem {
         let known = [KnownName(directory: entry.directory, name: entry.name)]
         try change(by: caller, known: known) { try $0.unlinkForeign(entry) }
         // Only now: what is in that set loses its bytes. The kernel forgets it after the answer.
-        namelessForeign.insert(entry.node)
+        noteUnlinked(entry.node, .foreign)
+    }
+
+    /// A node lost its name.
+    ///
+    /// Whoever has a foreign file open sees that by its change time, which the file itself has.
+    func noteUnlinked(_ number: NodeNumber, _ kind: UnlinkedNodes.Kind) {
+        unlinked.insert(number, kind)
+        if case .foreign = kind { foreignFiles.noteChange(of: number) }
     }
 
     /// The kernel has no use for a node any more.
-    func forgetForeign(_ number: NodeNumber) {
-        guard namelessForeign.remove(number) else { return }
+    func forgetUnlinked(_ number: NodeNumber) {
+        guard case .foreign? = unlinked.remove(number) else { return }
         // What fails now is found by the next mount.
         let origin = Origin(actor: "mount", uid: EffectiveUser.id)
         try? catalog.write(.normal, origin: origin) { try $0.deleteNode(number) }

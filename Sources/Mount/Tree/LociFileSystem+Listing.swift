@@ -27,7 +27,7 @@ extension LociFileSystem {
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
     ) throws {
-        guard addDots(place.id, cursor, &listing) else { return }
+        guard try addDots(place, cursor, &listing, thread) else { return }
         switch place {
         case .special(.foreign):
             guard try directory(place, thread.current()) != nil else { return }
@@ -41,10 +41,12 @@ extension LociFileSystem {
     }
 
     private func addDots(
-        _ id: NodeID,
+        _ place: Place,
         _ cursor: ListingCursor,
-        _ listing: inout DirectoryBuffer
-    ) -> Bool {
+        _ listing: inout DirectoryBuffer,
+        _ thread: ThreadReader
+    ) throws -> Bool {
+        let id = place.id
         if cursor == .start {
             let dot: [UInt8] = [ASCII.dot]
             guard
@@ -62,12 +64,28 @@ extension LociFileSystem {
             let dots: [UInt8] = [ASCII.dot, ASCII.dot]
             return listing.add(
                 dots,
-                id,
+                try parent(of: place, thread.current()),
                 mode: S_IFDIR,
                 cookie: 2
             )
         }
         return true
+    }
+
+    /// The directory above; the root is its own.
+    private func parent(of place: Place, _ reader: CatalogReader) throws -> NodeID {
+        switch place {
+        case .node(let number), .view(_, let number):
+            guard let directory = try directory(place, reader) else { return place.id }
+            if directory.table.liveLayouts.contains(where: { $0.root == number }) {
+                return place == .root ? place.id : Place.special(.layouts).id
+            }
+            let above = try reader.entries(of: number, layouts: directory.resolvable).first
+            return above.map { directory.id(of: $0.directory) } ?? place.id
+        case .special(.loci), .root: return Place.root.id
+        case .special, .generated: return Place.special(.loci).id
+        case .meta: return place.id
+        }
     }
 
     /// By which layout a directory is listed: the one that the listing began with.

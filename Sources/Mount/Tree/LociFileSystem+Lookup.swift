@@ -36,7 +36,7 @@ extension LociFileSystem {
         case .generated(let number): generated.drop(number)
         case .node(let number):
             staging.forget(number)
-            forgetForeign(number)
+            forgetUnlinked(number)
         default: break
         }
     }
@@ -110,6 +110,8 @@ extension LociFileSystem {
         }
         guard let found else { return nil }
         let entry = try entry(of: found.node, layouts: found.layouts, in: directory)
+        // It may have come back from the trash.
+        unlinked.remove(found.node.number)
         return (entry, found.layouts, directory)
     }
 

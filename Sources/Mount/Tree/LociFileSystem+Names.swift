@@ -229,7 +229,8 @@ extension LociFileSystem {
     ) throws {
         let directory = try writableDirectory(place, thread.current())
         if let unborn = staging.lookup(name, in: directory.number) {
-            return try staging.unlink(unborn.node)
+            try staging.unlink(unborn.node)
+            return noteUnlinked(unborn.node, .file)
         }
         let reader = try thread.current()
         let entry = try existing(name, in: directory, reader)
@@ -250,6 +251,7 @@ extension LociFileSystem {
                 _ = try transaction.trash(memory)
                 return row
             }
+            noteUnlinked(entry.node, .file)
             staging.noteUnlinked(row, name, in: directory.number, by: caller)
             try noteVanished(perishable, caller, thread)
         }
@@ -332,6 +334,9 @@ extension LociFileSystem {
         let perishable = try perishable(directory, reader)
         try change(by: caller, known: known) { transaction in
             try transaction.removeDirectory(entry, view: layout)
+        }
+        if try thread.current().node(node.number) == nil {
+            noteUnlinked(node.number, .directory(node))
         }
         try noteVanished(perishable, caller, thread)
     }

@@ -66,7 +66,7 @@ extension LociFileSystem {
         case unborn(Unborn)
         case memory(CatalogEntry, MemoryRow)
         case foreign(CatalogEntry, Node)
-        case directory(CatalogEntry)
+        case directory(CatalogEntry, Node)
 
         var isDirectory: Bool {
             switch self {
@@ -79,14 +79,25 @@ extension LociFileSystem {
         var node: NodeNumber {
             switch self {
             case .unborn(let unborn): unborn.node
-            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry): entry.node
+            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry, _):
+                entry.node
+            }
+        }
+
+        /// What it is once it has no name.
+        var kind: UnlinkedNodes.Kind {
+            switch self {
+            case .unborn, .memory: .file
+            case .foreign: .foreign
+            case .directory(_, let node): .directory(node)
             }
         }
 
         var entry: CatalogEntry? {
             switch self {
             case .unborn: nil
-            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry): entry
+            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry, _):
+                entry
             }
         }
     }
@@ -107,7 +118,7 @@ extension LociFileSystem {
             let node = try reader.node(entry.node)
         else { return nil }
         switch node.kind {
-        case .directory: return .directory(entry)
+        case .directory: return .directory(entry, node)
         case .foreign: return .foreign(entry, node)
         case .memory:
             guard let row = node.memory, let memory = try reader.memory(row: row) else {
@@ -145,11 +156,15 @@ extension LociFileSystem {
             }
         }
         switch source {
-        case .directory(let entry): try moveDirectory(entry, move, thread)
+        case .directory(let entry, _): try moveDirectory(entry, move, thread)
         case .foreign(let entry, let node): try moveForeign(entry, node, move, target, thread)
         case .unborn(let unborn): try moveUnborn(unborn, move, target, thread)
         case .memory(_, let memory): try moveMemory(memory, move, target, thread)
         }
+        guard let target else { return }
+        // A directory that another layout still has is none that is gone.
+        if case .directory = target, try thread.current().node(target.node) != nil { return }
+        noteUnlinked(target.node, target.kind)
     }
 
     // MARK: Files
@@ -234,7 +249,7 @@ extension LociFileSystem {
                 remedy: "Mount with foreign=dot, or choose another name"
             )
         }
-        let replaced = try staging.becomeForeign(
+        try staging.becomeForeign(
             node,
             from: move.name,
             in: move.from.number,
@@ -243,7 +258,6 @@ extension LociFileSystem {
             by: move.caller,
             try thread.current()
         )
-        if let replaced { namelessForeign.insert(replaced) }
     }
 
     private func moveForeign(
@@ -292,6 +306,7 @@ extension LociFileSystem {
         try change(move, over: target) { transaction in
             try transaction.moveForeign(entry, to: move.to.number, as: move.newName)
         }
+        foreignFiles.noteChange(of: entry.node)
     }
 
     /// The rows of a move, with those of what has the new name, in one transaction: when it fails,
@@ -319,7 +334,6 @@ extension LociFileSystem {
             return try staging.unlink(unborn.node, after: write)
         }
         try write()
-        if case .foreign(let entry, _) = target { namelessForeign.insert(entry.node) }
     }
 
     private func moveMemory(

@@ -74,7 +74,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// their share of each invalidation.
     let specialViewsUsed = Once()
     let foreignFiles: ForeignFiles
-    let namelessForeign = NodeSet()
+    let unlinked = UnlinkedNodes()
     /// While set, every thread ends its read transaction after each request.
     let checkpointWaits: CheckpointGate
     let expectedLayout = Expectation()
@@ -95,7 +95,7 @@ package final class LociFileSystem: FileSystem, Sendable {
         self.catalog = catalog
         started = tenant.clock()
         readers = (0..<settings.threads).map { _ in ThreadReader(catalog) }
-        foreignFiles = try ForeignFiles(directory: tenant.directory + "/foreign")
+        foreignFiles = staging.foreignFiles
         checkpointWaits = CheckpointGate()
     }
 

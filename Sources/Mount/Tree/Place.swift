@@ -60,6 +60,14 @@ package enum Place: Hashable, Sendable {
         }
     }
 
+    /// The catalog's number of a directory below the root.
+    var directoryNumber: NodeNumber? {
+        switch self {
+        case .node(let number), .view(_, let number): number
+        case .root, .special, .generated, .meta: nil
+        }
+    }
+
     package var id: NodeID {
         switch self {
         case .root: .root
