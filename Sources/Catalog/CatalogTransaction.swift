@@ -30,7 +30,8 @@ package final class CatalogTransaction {
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
-    private var knownTimes: [NodeNumber: Int64?] = [:]
+    /// Directories whose entries changed before this transaction, and when.
+    private var touchedEarlier: [NodeNumber: Int64] = [:]
     private(set) var changedLayouts = false
     /// Whether a directory holds names that no row tells of: it is not empty then.
     package var holdsNames: (NodeNumber) -> Bool = { _ in false }
@@ -52,12 +53,8 @@ package final class CatalogTransaction {
 
     /// Writes what was gathered, before the commit.
     func finish() throws(SQLError) {
-        for directory in touchedDirectories where knownTimes[directory] == nil {
-            try writeTimes(of: directory, now.nanoseconds)
-        }
-        for case (let directory, let time?) in knownTimes {
-            try writeTimes(of: directory, time)
-        }
+        for directory in touchedDirectories { try writeTimes(of: directory, now.nanoseconds) }
+        for (directory, time) in touchedEarlier { try writeTimes(of: directory, time) }
         if nextNode != firstFreeNode {
             try setSetting(Setting.nextNode, .integer(Int64(nextNode)))
         }
@@ -199,10 +196,17 @@ package final class CatalogTransaction {
         touchedDirectories.insert(directory)
     }
 
-    /// Says when the entries of `directory` changed for whoever sees them, where that was before
-    /// this transaction; nil: its times are right as they are.
-    package func setChangeTime(of directory: NodeNumber, to time: Int64?) {
-        knownTimes[directory] = .some(time)
+    /// Notes that the entries of `directory` changed at a time that is past.
+    package func touch(_ directory: NodeNumber, at time: Int64) {
+        touchedEarlier[directory] = time
+    }
+
+    /// Runs `body`, which gives rows to names that `directory` has shown before: its times are right
+    /// as they are.
+    package func keepingTimes<R>(of directory: NodeNumber, _ body: () throws -> R) rethrows -> R {
+        let wasTouched = touchedDirectories.contains(directory)
+        defer { if !wasTouched { touchedDirectories.remove(directory) } }
+        return try body()
     }
 
     /// Sets the time at which a node's attributes or names changed; it never goes back.

@@ -14,6 +14,7 @@ import Linux
 /// - a save whose temporary name is a symbolic link, which cannot be renamed to a memory's name:
 ///   half of it would be done
 /// - two partitions that change places: which names fit where is the layout's to say
+/// - things of two kinds that change places: a tool's directory may get a partition's name
 ///
 /// What is not compared:
 /// - looks of directories but kind, mode, owner and time, and link counts: they are 1
@@ -52,9 +53,10 @@ struct DifferentialRules {
         case .save(let path, let temporary, _, _):
             kind(temporary) == .symbolicLink && !Self.isForeign(path, asDirectory: false)
         case .rename(let old, let new, .exchange):
-            [old, new].contains {
-                kind($0) == .directory && !Self.isForeign($0, asDirectory: true)
-            }
+            kind(old) != kind(new)
+                || [old, new].contains {
+                    kind($0) == .directory && !Self.isForeign($0, asDirectory: true)
+                }
         default: false
         }
     }

@@ -28,7 +28,13 @@ extension CommitDraft {
                 in: transaction
             )
         }
-        return try write(content, placed, transaction)
+        // Nobody saw the name of a recovered file for a while.
+        guard case .birth(let place, _) = item.goal, !item.isRecovered else {
+            return try write(content, placed, transaction)
+        }
+        return try transaction.keepingTimes(of: place.directory) {
+            try write(content, placed, transaction)
+        }
     }
 
     private func write(

@@ -151,7 +151,7 @@ extension Staging {
             transaction.holdsNames = hasNames
             let first = try transaction.reader.lastChange().rawValue + 1
             let rows = try drafts.map { try $0.write(placed, tenant, transaction) }
-            let times = setDirectoryTimes(for: drafts.map(\.item), in: transaction)
+            let times = setDirectoryTimes(in: transaction)
             return (
                 first: first, last: try transaction.reader.lastChange().rawValue, rows: rows,
                 times: times

@@ -31,20 +31,12 @@ extension Staging {
         directoryTimesCount.store(names.directoryTimes.count, ordering: .releasing)
     }
 
-    /// Has a transaction write the times that are known here, and none of its own for births.
+    /// Has a transaction write the times that are known here.
     ///
     /// Returns what `forget` takes once the transaction is done.
-    func setDirectoryTimes(
-        for births: [CommitItem],
-        in transaction: CatalogTransaction
-    ) -> [NodeNumber: Int64] {
-        for item in births {
-            // Nobody saw the name of a recovered file for a while.
-            guard case .birth(let place, _) = item.goal, !item.isRecovered else { continue }
-            transaction.setChangeTime(of: place.directory, to: nil)
-        }
+    func setDirectoryTimes(in transaction: CatalogTransaction) -> [NodeNumber: Int64] {
         let times = names.withLock { $0.directoryTimes }
-        for (directory, time) in times { transaction.setChangeTime(of: directory, to: time) }
+        for (directory, time) in times { transaction.touch(directory, at: time) }
         return times
     }
 
@@ -63,7 +55,7 @@ extension Staging {
     func writeDirectoryTimes() throws(LociError) {
         guard directoryTimesCount.load(ordering: .acquiring) > 0 else { return }
         let written = try tenant.catalog.write(.normal, origin: Self.origin) { transaction in
-            setDirectoryTimes(for: [], in: transaction)
+            setDirectoryTimes(in: transaction)
         }
         forget(written)
     }

@@ -66,7 +66,10 @@ extension LociFileSystem {
         id: NodeID,
         _ thread: ThreadReader
     ) throws -> Attributes {
-        if staging.isUnborn(number), let staged = staging.attributes(of: number) {
+        // Without permissions it was born in this moment: its row has them.
+        if staging.isUnborn(number), let staged = staging.attributes(of: number),
+            staged.permissions != nil
+        {
             return appearance(
                 of: Unborn(
                     node: number,
