@@ -62,7 +62,8 @@ struct DifferentialRules {
     }
 
     private func refusesRename(of kind: FileStatus.Kind, _ old: String, _ new: String) -> Bool {
-        switch kind {
+        if kind != .directory, !new.contains("/") { return true }
+        return switch kind {
         case .directory:
             Self.isForeign(old, asDirectory: true) != Self.isForeign(new, asDirectory: true)
         case .symbolicLink: !Self.isForeign(new, asDirectory: false)
