@@ -195,7 +195,7 @@ final class StagingBench {
         let target = try lookup(new)
         if staging.isUnborn(node) {
             if let target, !staging.isUnborn(target), let memory = try row(of: target) {
-                return try staging.replace(memory.row, by: node, caller)
+                return try staging.replace(memory.row, shownBy: target, by: node, caller)
             }
             return try staging.rename(
                 node,

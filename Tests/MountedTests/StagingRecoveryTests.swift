@@ -245,7 +245,7 @@ struct StagingRecoveryTests {
         let bench = try StagingBench(probe: probe)
         let memory = try bench.memory("a.md", "old")
         let node = try bench.make("temporary", "new")
-        start.withLock { $0 = Self.replacing(memory.row, by: node, bench.staging, bench.caller) }
+        start.withLock { $0 = Self.replacing(memory, by: node, bench.staging, bench.caller) }
         bench.settle()
         try #require(thread.withLock { $0.take() }).join()
         #expect(try bench.crashAndRecover().sessions == 1)
@@ -342,7 +342,7 @@ struct StagingRecoveryTests {
 
     /// Starts a thread that renames a file over a memory, and is refused.
     private static func replacing(
-        _ memory: Int64,
+        _ memory: MemoryRow,
         by node: NodeNumber,
         _ staging: Staging,
         _ caller: Caller
@@ -350,7 +350,7 @@ struct StagingRecoveryTests {
         {
             try? Thread.spawn(name: "rename") {
                 #expect(throws: LociError.self) {
-                    try staging.replace(memory, by: node, caller)
+                    try staging.replace(memory.row, shownBy: memory.node, by: node, caller)
                 }
             }
         }

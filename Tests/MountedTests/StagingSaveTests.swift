@@ -171,7 +171,7 @@ struct StagingSaveTests {
         try bench.make("x.md", "new")
         try bench.renameToForeign("x.md", to: ".a.md.Xy12")
         let foreign = try #require(try bench.lookup(".a.md.Xy12"))
-        try bench.staging.replace(before.row, by: foreign, bench.caller)
+        try bench.staging.replace(before.row, shownBy: before.node, by: foreign, bench.caller)
         #expect(try bench.lookup(".a.md.Xy12") == nil)
         try await expectOneRevisionMore(bench, before, old: "old", new: "new")
     }

@@ -1,5 +1,8 @@
+import Catalog
 import Glibc
 import Linux
+import Model
+import SQL
 import Testing
 
 @testable import Loci
@@ -94,6 +97,32 @@ struct UnbornNamesTests {
         #expect(try mounted.read("a.md") == "4")
         #expect(try mounted.read("a.md~") == "2")
         #expect(try mounted.read(".a.md") == "3")
+    }
+
+    @Test("who saw a name before a commit gave it to another memory changes neither of the two")
+    func split() async throws {
+        let mounted = try MountedTenant("{folder...}", "quiet=10s")
+        let memory = try await mounted.add("a.md", "old")
+        let seen = try #require(try mounted.outside.catalog.read { try $0.memory(memory.id) })
+        try mounted.rename("a.md", "b.md")
+        try mounted.write("a.md", "new")
+        try mounted.write("t.md", "over")
+        let staging = mounted.daemon.staging
+        let over = NodeNumber(try mounted.inode("t.md"))
+        try staging.commit(NodeNumber(try mounted.inode("a.md")))
+        #expect(try mounted.outside.memory(at: try NamePath("a.md")).id == memory.id)
+        let removal = #expect(throws: LociError.self) {
+            try mounted.outside.catalog.write(origin: MountedTenant.origin) { transaction in
+                _ = try transaction.trash(transaction.memory(seen.row, still: seen.node))
+            }
+        }
+        let replacing = #expect(throws: LociError.self) {
+            let caller = Caller(origin: MountedTenant.origin, gid: 0)
+            try staging.replace(seen.row, shownBy: seen.node, by: over, caller)
+        }
+        #expect([removal?.code, replacing?.code] == [.wrongState, .wrongState])
+        #expect(try mounted.list() == ["a.md", "b.md", "t.md"])
+        #expect(try ["a.md", "b.md", "t.md"].map(mounted.read) == ["new", "old", "over"])
     }
 
     @Test(

@@ -65,7 +65,8 @@ extension Staging {
         _ reader: CatalogReader
     ) throws(LociError) -> Unborn {
         let place = try place(name, in: directory, view: view, reader)
-        guard lookup(name, in: directory)?.node == replacing else { throw .nameTaken(name) }
+        // It was born, or made, since the caller looked: the name leads elsewhere by now.
+        guard lookup(name, in: directory)?.node == replacing else { throw .notUnborn(foreign) }
         let copy = try copyForeign(foreign)
         if let replacing {
             do throws(LociError) {
@@ -146,11 +147,11 @@ extension Staging {
         let old = staged.state.withLock { $0.place }
         try commitLock.withLock { () throws(LociError) in
             try staged.io.withLock { () throws(LociError) in
-                // It may have been born while this waited for its turn.
-                guard staged.state.withLock({ $0.isUnborn }) else { throw .notUnborn(node) }
-                let (bytes, size, attributes, isSynced) = staged.state.withLock {
-                    ($0.bytes, $0.size, $0.attributes, $0.isSynced)
+                let (bytes, size, attributes, isSynced, standing) = staged.state.withLock {
+                    ($0.bytes, $0.size, $0.attributes, $0.isSynced, $0.standing)
                 }
+                // It may have been born while this waited for its turn.
+                guard case .unborn = standing else { throw .notUnborn(node) }
                 // What was synced stays so: the staged bytes go.
                 try writeForeign(node, attributes, syncing: isSynced) {
                     (target) throws(LociError) in

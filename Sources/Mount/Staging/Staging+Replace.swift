@@ -15,15 +15,21 @@ extension Staging {
     /// are written content of that memory from then on, and a revision as soon as any other; those
     /// of a foreign file are a revision at once, because its own file goes.
     ///
+    /// `shown`: the memory's node as the caller saw it.
     /// `known`: the names that the request's answer tells the kernel.
-    /// When it throws, everything is as before.
+    ///
+    /// Throws `wrongState` where the memory's names lead to another node by now, or the file was
+    /// born. When it throws, everything is as before.
     package func replace(
         _ memory: Int64,
+        shownBy shown: NodeNumber,
         by node: NodeNumber,
         _ caller: Caller,
         known: [KnownName] = []
     ) throws(LociError) {
-        if find(node) == nil { return try replace(memory, byForeign: node, caller) }
+        if find(node) == nil {
+            return try replace(memory, shownBy: shown, byForeign: node, caller)
+        }
         try commitOwnNode(of: memory)
         try withUnborn(node) { (staged, place, recalls) throws(LociError) in
             let (attributes, isEmpty) = staged.state.withLock { ($0.attributes, $0.bytes == nil) }
@@ -31,7 +37,14 @@ extension Staging {
             try writeJournal([.replaces(node, memory: memory)])
             let base: RevisionNumber
             do throws(LociError) {
-                base = try giveNames(of: memory, to: node, attributes, caller, known)
+                base = try giveNames(
+                    of: memory,
+                    shownBy: shown,
+                    to: node,
+                    attributes,
+                    caller,
+                    known
+                )
             } catch {
                 try? writeJournal([.created(node, place, attributes, recalls: recalls)])
                 throw error
@@ -62,6 +75,7 @@ extension Staging {
     /// Returns the memory's revision, which the node's bytes are to follow.
     private func giveNames(
         of memory: Int64,
+        shownBy shown: NodeNumber,
         to node: NodeNumber,
         _ attributes: JournalAttributes,
         _ caller: Caller,
@@ -70,9 +84,7 @@ extension Staging {
         let (base, first, last) = try tenant.catalog.write(.normal, origin: caller.origin) {
             transaction in
             transaction.holdsNames = hasNames
-            guard let row = try transaction.reader.memory(row: memory), row.trashed == nil else {
-                throw LociError.noLongerThere(memory)
-            }
+            let row = try transaction.memory(memory, still: shown)
             let since = try transaction.nextChange()
             let appearance = NodeAppearance(
                 number: node,
@@ -93,6 +105,7 @@ extension Staging {
     /// Commits before it returns.
     private func replace(
         _ memory: Int64,
+        shownBy shown: NodeNumber,
         byForeign node: NodeNumber,
         _ caller: Caller
     ) throws(LociError) {
@@ -100,6 +113,9 @@ extension Staging {
         try commitLock.withLock { () throws(LociError) in
             do throws(LociError) {
                 try commitOwnNodeLocked(of: memory)
+                // Until the lock is let go no commit gives the name to another memory.
+                let now = try tenant.catalog.read { try $0.memory(row: memory)?.node }
+                guard now == shown else { throw .notUnborn(shown) }
                 try announce(staged, replacing: memory, by: caller)
                 guard let item = try seal(staged, goal: .replacing(memory)) else {
                     throw .notUnborn(node)

@@ -56,6 +56,8 @@ extension LociFileSystem {
         let aside = Name(unchecked: Array(".\(one.id)".utf8))
         try change(by: move.caller, known: move.known) { transaction in
             let reader = transaction.reader
+            let one = try transaction.memory(one.row, still: one.node)
+            let other = try transaction.memory(other.row, still: other.node)
             let forth = try Self.changes(of: one, to: move, in: there, reader)
             let home = try Self.changes(of: other, to: back, in: here, reader)
             let parked = try transaction.change(

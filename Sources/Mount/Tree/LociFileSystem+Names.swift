@@ -245,10 +245,8 @@ extension LociFileSystem {
             let known = [KnownName(directory: directory.number, name: name)]
             let perishable = try perishable(directory, reader)
             let row = try change(by: caller, known: known) { transaction in
-                guard let row = node.memory, let memory = try transaction.reader.memory(row: row),
-                    memory.trashed == nil
-                else { throw Self.goneNode }
-                _ = try transaction.trash(memory)
+                guard let row = node.memory else { throw Self.goneNode }
+                _ = try transaction.trash(transaction.memory(row, still: entry.node))
                 return row
             }
             noteUnlinked(entry.node, .file)
@@ -355,6 +353,25 @@ extension LociFileSystem {
             remedy: "Copy it with cp, or change its attributes"
         )
         request.fail(errno(of: error, attempt))
+    }
+}
+
+extension CatalogTransaction {
+    /// The memory that a name led to a moment ago.
+    ///
+    /// Throws `wrongState` where its names lead to another node by now: a commit gave the name that
+    /// was read to another memory, and whoever asks has to look again.
+    func memory(_ row: Int64, still node: NodeNumber) throws -> MemoryRow {
+        guard let memory = try reader.memory(row: row), memory.trashed == nil, memory.node == node
+        else {
+            throw LociError(
+                .wrongState,
+                subject: "node \(node)",
+                message: "The file changed places with another one meanwhile.",
+                remedy: "Look it up again."
+            )
+        }
+        return memory
     }
 }
 

@@ -202,6 +202,7 @@ extension LociFileSystem {
         if case .memory(_, let memory) = target {
             return try staging.replace(
                 memory.row,
+                shownBy: memory.node,
                 by: unborn.node,
                 move.caller,
                 known: move.known
@@ -271,7 +272,12 @@ extension LociFileSystem {
         let staysForeign = try isForeign(move, asDirectory: isDirectory, thread)
         if !staysForeign, node.mode & S_IFMT == S_IFREG {
             if case .memory(_, let memory) = target {
-                return try staging.replace(memory.row, by: entry.node, move.caller)
+                return try staging.replace(
+                    memory.row,
+                    shownBy: memory.node,
+                    by: entry.node,
+                    move.caller
+                )
             }
             let layout = try layout(for: move, thread)
             let unborn: NodeNumber? =
@@ -321,10 +327,7 @@ extension LociFileSystem {
                 switch target {
                 case .foreign(let entry, _): try transaction.unlinkForeign(entry)
                 case .memory(_, let seen):
-                    guard let memory = try transaction.reader.memory(row: seen.row),
-                        memory.trashed == nil
-                    else { throw Self.goneNode }
-                    _ = try transaction.trash(memory)
+                    _ = try transaction.trash(transaction.memory(seen.row, still: seen.node))
                 case .unborn, .directory, nil: break
                 }
                 try body(transaction)
@@ -346,9 +349,7 @@ extension LociFileSystem {
         let layout = try layout(for: move, thread)
         try change(move, over: target) { transaction in
             let reader = transaction.reader
-            guard let memory = try reader.memory(row: memory.row), memory.trashed == nil else {
-                throw Self.goneNode
-            }
+            let memory = try transaction.memory(memory.row, still: memory.node)
             let changes = try Self.changes(of: memory, to: move, in: layout, reader)
             _ = try transaction.change(
                 memory,
