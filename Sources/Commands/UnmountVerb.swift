@@ -25,10 +25,12 @@ struct UnmountVerb: AsyncParsableCommand {
             return try said(path)
         }
         let status = OurMounts.status(of: path)
-        let daemon = status?["pid"]?.integerValue.map { RunningProcess(id: Int32($0)) }
+        let daemons = ["pid", "keeper"].compactMap {
+            status?[$0]?.integerValue.map { RunningProcess(id: Int32($0)) }
+        }
         if let status { Self.commit(status) }
         try unmount(path, lazy: lazy)
-        if let daemon {
+        for daemon in daemons {
             while daemon.isRunning { SystemClock.sleep(.milliseconds(5)) }
         }
         try said(path)
@@ -97,7 +99,9 @@ struct MountsVerb: AsyncParsableCommand {
             objects.append([
                 "mountPoint": .string(path), "alive": .bool(status != nil),
                 "tenant": status?["tenant"] ?? .null, "store": status?["store"] ?? .null,
-                "pid": status?["pid"] ?? .null, "options": status?["options"] ?? .null,
+                "pid": status?["pid"] ?? .null, "keeper": status?["keeper"] ?? .null,
+                "restarts": status?["restarts"] ?? .null,
+                "lastDeath": status?["last_death"] ?? .null, "options": status?["options"] ?? .null,
             ])
         }
         try speech.print(table, objects)

@@ -39,7 +39,11 @@ extension Staging {
         }
         let done: (memory: Int64, replaced: NodeNumber?)
         do throws(LociError) {
-            done = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
+            done = try tenant.catalog.write(
+                .normal,
+                origin: caller.origin,
+                request: caller.request
+            ) { transaction in
                 let replaced = try transaction.removeForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
                 try transaction.linkForeign(node, newName, in: newDirectory)
@@ -86,7 +90,11 @@ extension Staging {
         do throws(LociError) {
             // The copy replaces bytes that may have been synced.
             _ = try fsync(foreign)
-            try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
+            try tenant.catalog.write(
+                .normal,
+                origin: caller.origin,
+                request: caller.request
+            ) { transaction in
                 try transaction.removeForeign(node: foreign)
             }
         } catch {
@@ -159,7 +167,8 @@ extension Staging {
                 }
                 let replaced = try tenant.catalog.write(
                     isSynced ? .full : .normal,
-                    origin: caller.origin
+                    origin: caller.origin,
+                    request: caller.request
                 ) { transaction in
                     let replaced = try transaction.removeForeign(name, in: directory)
                     try transaction.insert(

@@ -66,8 +66,11 @@ extension Staging {
         _ caller: Caller,
         _ known: [KnownName]
     ) throws(LociError) -> RevisionNumber {
-        let (base, first, last) = try tenant.catalog.write(.normal, origin: caller.origin) {
-            transaction in
+        let (base, first, last) = try tenant.catalog.write(
+            .normal,
+            origin: caller.origin,
+            request: caller.request
+        ) { transaction in
             guard let row = try transaction.reader.memory(row: memory), row.trashed == nil else {
                 throw LociError.noLongerThere(memory)
             }
@@ -99,9 +102,10 @@ extension Staging {
             do throws(LociError) {
                 try commitOwnNodeLocked(of: memory)
                 try announce(staged, replacing: memory, by: caller)
-                guard let item = try seal(staged, goal: .replacing(memory)) else {
+                guard var item = try seal(staged, goal: .replacing(memory)) else {
                     throw .notUnborn(node)
                 }
+                item.request = caller.request
                 if let error = commit([item]).first?.error { throw error }
             } catch {
                 giveBack(staged)

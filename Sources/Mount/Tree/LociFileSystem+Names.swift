@@ -16,8 +16,11 @@ extension LociFileSystem {
         _ body: (CatalogTransaction) throws -> R
     ) throws -> R {
         Request.passTurn()
-        let (result, before, last) = try catalog.write(.normal, origin: caller.origin) {
-            transaction in
+        let (result, before, last) = try catalog.write(
+            .normal,
+            origin: caller.origin,
+            request: caller.request
+        ) { transaction in
             let before = transaction.newestChange
             let result = try body(transaction)
             return (result, before, transaction.newestChange)
@@ -58,6 +61,9 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if let done = try doneEntry(request, name, in: parent, thread) {
+                return request.reply(done)
+            }
             guard mode & S_IFMT == S_IFREG else {
                 throw LociError(
                     .notPermitted,
@@ -148,6 +154,9 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if let done = try doneEntry(request, name, in: parent, thread) {
+                return request.reply(done)
+            }
             let made = try makeDirectory(
                 try Name(name),
                 in: Place(parent),
@@ -211,6 +220,7 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if isDone(request) { return request.succeed() }
             let name = try Name(name)
             let caller = caller(of: request)
             try again { try removeFile(name, in: Place(parent), caller, thread) }
@@ -228,7 +238,7 @@ extension LociFileSystem {
     ) throws {
         let directory = try writableDirectory(place, thread.current())
         if let unborn = staging.lookup(name, in: directory.number) {
-            return try staging.unlink(unborn.node)
+            return try staging.unlink(unborn.node, request: caller.request)
         }
         let reader = try thread.current()
         let entry = try existing(name, in: directory, reader)
@@ -281,6 +291,7 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if isDone(request) { return request.succeed() }
             try removeDirectory(try Name(name), in: Place(parent), caller(of: request), thread)
             request.succeed()
         } catch {
