@@ -106,8 +106,9 @@ struct TakeoverTests {
     @Test("a file that was made and not answered is made once")
     func fileMade() throws {
         let tenant = try KeptTenant()
-        // The kernel learns that files are made by mknod here.
+        // The kernel learns that files are made by mknod here, and what the directory looks like.
         try tenant.write("first.md", "text")
+        _ = try tenant.inode("")
         tenant.letGo()
         let name = tenant.full("new.md")
         let call = try KeptTenant.Call {
