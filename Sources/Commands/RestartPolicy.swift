@@ -13,7 +13,7 @@ struct RestartPolicy: Hashable, Sendable {
     static let minute: Duration = .seconds(60)
     /// The first pause after a start that came to nothing.
     private static let firstPause: Duration = .milliseconds(100)
-    private static let longestPause: Duration = .seconds(5)
+    private static let longestPause: Duration = .seconds(1)
 
     /// How often a daemon is started again within a minute.
     let limit: Int
