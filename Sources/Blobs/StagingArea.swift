@@ -31,6 +31,15 @@ package struct StagingArea: Sendable {
         }
     }
 
+    /// Takes a session over from a process that is gone, with the lock that somebody kept of it.
+    package func resume(
+        session name: String,
+        lock: borrowing File
+    ) throws(Errno) -> StagingSession {
+        try Self.check(name)
+        return try StagingSession(area: self, name: name, boot: nil, lock: lock.duplicate())
+    }
+
     /// The sessions whose process is gone.
     ///
     /// One that was killed and is not yet gone is waited for, at most `patience`: who mounts right

@@ -15,9 +15,21 @@ package final class StagingSession: Sendable {
     private let next: Atomic<UInt64>
 
     /// Takes the session's lock; `EAGAIN` when its process lives.
-    init(area: StagingArea, name: String, boot: String?) throws(Errno) {
+    convenience init(area: StagingArea, name: String, boot: String?) throws(Errno) {
         let opened = try File.open("\(area.path)/\(name)", [.readOnly, .directory, .noFollow])
-        let held = FileLock(try opened.openBeneath("lock", [.readWrite, .create]))
+        let lock = try opened.openBeneath("lock", [.readWrite, .create])
+        try self.init(area: area, name: name, boot: boot, lock: lock)
+    }
+
+    /// The same with the open file of the lock, which may have it already.
+    init(
+        area: StagingArea,
+        name: String,
+        boot: String?,
+        lock file: consuming File
+    ) throws(Errno) {
+        let opened = try File.open("\(area.path)/\(name)", [.readOnly, .directory, .noFollow])
+        let held = FileLock(file)
         if try !held.tryLock() { throw .again }
         try held.announce()
         let highest = try Self.numbers(in: opened).max() ?? 0
@@ -27,6 +39,14 @@ package final class StagingSession: Sendable {
         lock = held
         next = Atomic(highest + 1)
         directory = opened
+    }
+
+    /// The open file of the lock, for whoever is to keep the session beyond this process.
+    package var lockDescriptor: Int32 { lock.descriptor }
+
+    /// Opens a file of the session that is no staged one, and makes it where it is missing.
+    package func openNote(_ name: String) throws(Errno) -> File {
+        try directory.openBeneath(name, [.readWrite, .create], mode: 0o600)
     }
 
     /// Whether staged bytes that were never synced can be trusted: the machine did not restart.

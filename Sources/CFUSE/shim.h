@@ -22,7 +22,8 @@ struct loci_notify_inval_entry {
     uint32_t flags;
 };
 
-// Newer than the headers of most distributions (Linux 6.17).
+// Newer than the headers of most distributions (Linux 6.9 and 6.17).
+static const int32_t loci_notify_resend = 7;
 static const int32_t loci_notify_inc_epoch = 8;
 static const uint32_t loci_expire_only = 1;
 

@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -21,9 +22,11 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -220,6 +223,99 @@ int clinux_duplicate(int descriptor, int minimum) {
 int clinux_pipe(int descriptors[2]) { return pipe2(descriptors, O_CLOEXEC); }
 
 int clinux_eventfd(uint32_t count) { return eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+int clinux_socket_pair(int descriptors[2]) {
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, descriptors);
+}
+
+static int socket_at(const char *path, int (*act)(int, const struct sockaddr *, socklen_t)) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(address.sun_path, path);
+    int descriptor = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -1;
+    if (act(descriptor, (const struct sockaddr *)&address, sizeof address) == 0) return descriptor;
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    return -1;
+}
+
+int clinux_listen(const char *path) {
+    int descriptor = socket_at(path, bind);
+    if (descriptor < 0 || listen(descriptor, 4) == 0) return descriptor;
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    return -1;
+}
+
+int clinux_connect(const char *path) { return socket_at(path, connect); }
+
+int clinux_accept(int descriptor) { return accept4(descriptor, NULL, NULL, SOCK_CLOEXEC); }
+
+int clinux_peer_user(int descriptor, uid_t *user) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
+    *user = peer.uid;
+    return 0;
+}
+
+enum { most_passed = 8 };
+
+union control {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(most_passed * sizeof(int))];
+};
+
+ssize_t clinux_send_message(int descriptor, const void *bytes, size_t size, const int *passed,
+                            size_t count) {
+    union control control = {0};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > most_passed) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (count > 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        control.header.cmsg_level = SOL_SOCKET;
+        control.header.cmsg_type = SCM_RIGHTS;
+        control.header.cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(&control.header), passed, count * sizeof(int));
+    }
+    return sendmsg(descriptor, &message, MSG_NOSIGNAL);
+}
+
+ssize_t clinux_receive_message(int descriptor, void *bytes, size_t size, int passed[8],
+                               size_t *count) {
+    union control control = {0};
+    struct iovec part = {.iov_base = bytes, .iov_len = size};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    ssize_t received = recvmsg(descriptor, &message, MSG_CMSG_CLOEXEC);
+    *count = 0;
+    if (received < 0) return -1;
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_type == SCM_RIGHTS) {
+        *count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(passed, CMSG_DATA(header), *count * sizeof(int));
+    }
+    return received;
+}
+
+int clinux_keep_only(int descriptor) {
+    if (unshare(CLONE_FILES) != 0) return -1;
+    if (descriptor > 3 && syscall(SYS_close_range, 3, descriptor - 1, 0) != 0) return -1;
+    return (int)syscall(SYS_close_range, descriptor < 3 ? 3 : descriptor + 1, ~0u, 0);
+}
 
 int clinux_inotify(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
 

@@ -14,7 +14,7 @@ enum Schema {
     static let applicationID: Int64 = 0x4c6f_6369
 
     /// `PRAGMA user_version`.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     static let ddl = """
         CREATE TABLE setting(
@@ -100,7 +100,8 @@ enum Schema {
         CREATE TABLE change(
             seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, session TEXT NOT NULL,
             actor TEXT NOT NULL, uid INTEGER, pid INTEGER, process TEXT, reason TEXT,
-            op TEXT NOT NULL, memory INTEGER, directory INTEGER, detail TEXT) STRICT;
+            op TEXT NOT NULL, memory INTEGER, directory INTEGER, detail TEXT,
+            request INTEGER) STRICT;
         CREATE INDEX change_memory ON change(memory) WHERE memory IS NOT NULL;
 
         CREATE TABLE migration(
@@ -140,6 +141,7 @@ enum Schema {
         CREATE TABLE session(
             id TEXT PRIMARY KEY, pid INTEGER NOT NULL, boot TEXT NOT NULL,
             mount_point TEXT NOT NULL, options TEXT NOT NULL,
-            started INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+            started INTEGER NOT NULL, keeper INTEGER,
+            restarts INTEGER NOT NULL DEFAULT 0, last_death TEXT) STRICT, WITHOUT ROWID;
         """
 }

@@ -16,6 +16,12 @@ package struct SessionRow: Hashable, Sendable {
     /// As given with `-o`.
     package var options: String
     package var started: Timestamp
+    /// The process that starts the daemon again; nil where nobody does.
+    package var keeper: Int32?
+    /// How often it did.
+    package var restarts: Int
+    /// When and why the daemon ended last.
+    package var lastDeath: String?
 
     package init(
         id: String,
@@ -23,7 +29,10 @@ package struct SessionRow: Hashable, Sendable {
         boot: String,
         mountPoint: String,
         options: String,
-        started: Timestamp
+        started: Timestamp,
+        keeper: Int32? = nil,
+        restarts: Int = 0,
+        lastDeath: String? = nil
     ) {
         self.id = id
         self.pid = pid
@@ -31,6 +40,9 @@ package struct SessionRow: Hashable, Sendable {
         self.mountPoint = mountPoint
         self.options = options
         self.started = started
+        self.keeper = keeper
+        self.restarts = restarts
+        self.lastDeath = lastDeath
     }
 }
 
@@ -53,7 +65,10 @@ extension CatalogReader {
     /// All mounts that have a row, by the time they started.
     package func sessions() throws(SQLError) -> [SessionRow] {
         try statement(
-            "SELECT id, pid, boot, mount_point, options, started FROM session ORDER BY started, id"
+            """
+            SELECT id, pid, boot, mount_point, options, started, keeper, restarts, last_death
+            FROM session ORDER BY started, id
+            """
         ).all { row throws(SQLError) in
             SessionRow(
                 id: row.text(0),
@@ -61,7 +76,10 @@ extension CatalogReader {
                 boot: row.text(2),
                 mountPoint: row.text(3),
                 options: row.text(4),
-                started: Timestamp(nanoseconds: row.integer(5))
+                started: Timestamp(nanoseconds: row.integer(5)),
+                keeper: row.optionalInteger(6).map { Int32(truncatingIfNeeded: $0) },
+                restarts: Int(row.integer(7)),
+                lastDeath: row.optionalText(8)
             )
         }
     }
@@ -94,15 +112,19 @@ extension CatalogTransaction {
     package func putSession(_ session: SessionRow) throws(SQLError) {
         try run(
             """
-            INSERT OR REPLACE INTO session(id, pid, boot, mount_point, options, started)
-            VALUES (?, ?, ?, ?, ?, ?)
+            INSERT OR REPLACE INTO session(id, pid, boot, mount_point, options, started, keeper,
+                                           restarts, last_death)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             .text(session.id),
             .integer(Int64(session.pid)),
             .text(session.boot),
             .text(session.mountPoint),
             .text(session.options),
-            .integer(session.started.nanoseconds)
+            .integer(session.started.nanoseconds),
+            SQLValue(session.keeper.map(Int64.init)),
+            .integer(Int64(session.restarts)),
+            SQLValue(session.lastDeath)
         )
     }
 

@@ -134,7 +134,10 @@ package final class Catalog: @unchecked Sendable {
             throw LociError(
                 .formatUnknown,
                 subject: path,
-                message: "\(path) has the unknown format \(found.version)"
+                message: "\(path) has format \(found.version), and this program knows only "
+                    + "\(Schema.version)",
+                remedy: "Export it with the loci that made it (loci export DIR --attributes FILE), "
+                    + "and import that into a new store"
             )
         }
     }
@@ -180,12 +183,21 @@ package final class Catalog: @unchecked Sendable {
     ///
     /// `durability`: `.full` where the answer promises that a power cut takes nothing
     /// back; else the commit survives a kill, and a power cut after the next `sync`.
+    /// `request`: the kernel's number of the request that asks for it, where one does.
     package func write<R>(
         _ durability: SQLDurability = .full,
         origin: Origin,
+        request: UInt64? = nil,
         _ body: (CatalogTransaction) throws -> R
     ) throws(LociError) -> R {
-        let result = gate.withLock { Result { try writeLocked(durability, origin, body) } }
+        let result = gate.withLock {
+            Result {
+                try writeLocked(durability, origin) { transaction in
+                    transaction.request = request
+                    return try body(transaction)
+                }
+            }
+        }
         do {
             return try result.get()
         } catch {

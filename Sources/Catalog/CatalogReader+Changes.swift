@@ -32,6 +32,23 @@ extension CatalogReader {
         }
     }
 
+    /// The requests of a mount that changes above `after` were made for.
+    package func requestsDone(
+        by session: String,
+        after: ChangeNumber
+    ) throws(SQLError) -> Set<UInt64> {
+        Set(
+            try statement(
+                """
+                SELECT DISTINCT request FROM change
+                WHERE seq > ? AND session = ? AND request IS NOT NULL
+                """
+            ).all(.integer(after.rawValue), .text(session)) { row throws(SQLError) in
+                UInt64(bitPattern: row.integer(0))
+            }
+        )
+    }
+
     /// The changes of one memory, newest first.
     package func changes(ofMemory memory: Int64, limit: Int) throws(SQLError) -> [ChangeRow] {
         try statement(

@@ -15,6 +15,9 @@ package final class CatalogTransaction {
     ///
     /// A mount sets it for each request.
     package var origin: Origin
+    /// The request of this session's mount that the changes that follow answer, by the kernel's
+    /// number: who takes the mount over sees by it what was done.
+    package var request: UInt64?
     /// Who watches the log skips rows of its own session.
     package let session: String
     /// The time of every row that this transaction writes.
@@ -114,8 +117,8 @@ package final class CatalogTransaction {
         try run(
             """
             INSERT INTO change(seq, time, session, actor, uid, pid, process, reason, op, memory,
-                               directory, detail)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                               directory, detail, request)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             .integer(lastChange),
             .integer(now.nanoseconds),
@@ -128,7 +131,8 @@ package final class CatalogTransaction {
             .text(operation.rawValue),
             SQLValue(memory),
             SQLValue(directory.map { Int64($0.rawValue) }),
-            SQLValue(detail)
+            SQLValue(detail),
+            SQLValue(request.map { Int64(bitPattern: $0) })
         )
         return ChangeNumber(lastChange)
     }

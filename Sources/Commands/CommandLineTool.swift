@@ -25,6 +25,7 @@ package enum CommandLineTool {
             guard let verb = try LociCommand.parseAsRoot(arguments) as? MountVerb else {
                 return .usage
             }
+            if let descriptor = verb.workerDescriptor { return verb.worker.run(on: descriptor) }
             try verb.serve()
             return .done
         } catch {

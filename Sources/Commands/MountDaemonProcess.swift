@@ -71,44 +71,6 @@ final class ReadySignal: Sendable {
     }
 }
 
-/// Runs something when a signal comes.
-final class SignalWatcher: Sendable {
-    private let over: WakeEvent
-    private let thread: Linux.Thread
-
-    init(
-        _ signals: consuming Signals,
-        _ body: @escaping @Sendable () -> Void
-    ) throws(LociError) {
-        do throws(Errno) {
-            let over = try WakeEvent()
-            let watched = signals
-            let boxed = SignalBox(watched)
-            thread = try Linux.Thread.spawn(name: "loci-signals") {
-                let seen = try? Poll.wait([
-                    (boxed.signals.descriptor, .readable), (over.descriptor, .readable),
-                ])
-                if seen?.first?.contains(.readable) == true { body() }
-            }
-            self.over = over
-        } catch {
-            throw InputBytes.failure(error, Array("signals".utf8), "watched")
-        }
-    }
-
-    /// Ends the thread.
-    func end() {
-        over.signal()
-        thread.join()
-    }
-
-    private final class SignalBox: Sendable {
-        let signals: Signals
-
-        init(_ signals: consuming Signals) { self.signals = signals }
-    }
-}
-
 /// What a supervisor wants to hear (`sd_notify`).
 enum NotifySocket {
     /// Sends a state to `$NOTIFY_SOCKET`, where there is one.

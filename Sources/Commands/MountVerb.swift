@@ -11,14 +11,18 @@ struct MountVerb: AsyncParsableCommand {
             discussion: """
                 Returns when the mount answers. Options: ro, tenant=, layout=N, subdir=, \
                 allow_other, uid=, gid=, umask=, xattr, foreign=dot|deny|all, quiet=100ms, \
-                actor=, reason=, migrate=on|off, usage=on|off, log=.
+                actor=, reason=, migrate=on|off, usage=on|off, restarts=N, log=.
+
+                A daemon that dies is started again, up to restarts=N times a minute (4; 0 for \
+                never), and takes the mount over: callers wait a moment and go on. --upgrade has the \
+                daemon of a mount replaced by this program in the same way.
                 """
         )
     }
 
     @Argument(help: ArgumentHelp("The store.", valueName: "store")) var store: String
     @Argument(help: ArgumentHelp("An empty directory.", valueName: "mountpoint"))
-    var mountPoint: String
+    var directory: String?
     @Option(
         name: .customShort("o"),
         help: ArgumentHelp("Mount options, separated by commas.", valueName: "options")
@@ -28,27 +32,61 @@ struct MountVerb: AsyncParsableCommand {
     var tenant: String?
     @Flag(name: .long, help: "Stay in the foreground; READY=1 goes to $NOTIFY_SOCKET.")
     var foreground = false
+    @Flag(
+        name: .long,
+        help: "Replace the daemon of a mount by this program; the store need not be named."
+    )
+    var upgrade = false
     @Option(name: .long, help: .hidden) var readyDescriptor: Int32?
+    @Option(name: .long, help: .hidden) var workerDescriptor: Int32?
     @OptionGroup var speech: SpeechOptions
 
+    /// Where it is to be mounted.
+    private var mountPoint: String { directory ?? store }
+
+    func validate() throws {
+        guard directory == nil, !upgrade else { return }
+        throw ValidationError("Missing expected argument '<mountpoint>'")
+    }
+
     func run() async throws {
+        if upgrade { return try MountUpgrade.run(mountPoint, speech) }
         let options = try MountOptions(parsing: mountOptions)
         try Self.requireFUSE()
         try startDaemon(options)
     }
 
-    /// Serves in this process until the mount ends.
+    /// Holds the mount in this process until it ends.
     ///
     /// Blocks. For the main thread, before any other.
     func serve() throws(LociError) {
         let ready = ReadySignal(descriptor: readyDescriptor)
         do throws(LociError) {
             try Self.requireFUSE()
-            try serve(try MountOptions(parsing: mountOptions), telling: ready)
+            let options = try MountOptions(parsing: mountOptions)
+            let keeper = try MountKeeper(
+                MountKeeper.Order(
+                    mountPoint: String(
+                        decoding: StoreFinder.absolute(RawArguments.bytes(mountPoint)),
+                        as: UTF8.self
+                    ),
+                    source: store,
+                    options: options,
+                    arguments: ["mount"] + daemonArguments
+                ),
+                telling: ready,
+                signals: try Self.signals()
+            )
+            try keeper.run()
         } catch {
             ready.failed(error)
             throw error
         }
+    }
+
+    /// What serves the mount, as its keeper starts it.
+    var worker: MountWorker {
+        MountWorker(store: store, tenant: tenant, mountOptions: mountOptions)
     }
 
     static func requireFUSE() throws(LociError) {
@@ -79,31 +117,7 @@ struct MountVerb: AsyncParsableCommand {
 
     // MARK: The daemon
 
-    /// Serves the mount until it is unmounted, or a signal asks for the end.
-    private func serve(
-        _ options: MountOptions,
-        telling ready: ReadySignal
-    ) throws(LociError) {
-        let signals = try Self.signals()
-        let tenant = try openTenant(options)
-        let path = String(
-            decoding: StoreFinder.absolute(RawArguments.bytes(mountPoint)),
-            as: UTF8.self
-        )
-        let daemon = try MountDaemon(
-            tenant: tenant,
-            mountPoint: path,
-            source: store,
-            options: options,
-            worker: MigrationWorkers.worker(of: tenant),
-            panel: MountPanel.panel(of: tenant)
-        )
-        let watcher = try SignalWatcher(signals) { daemon.stop() }
-        try daemon.run(ready: { ready.isReady() })
-        watcher.end()
-    }
-
-    private static func signals() throws(LociError) -> Signals {
+    static func signals() throws(LociError) -> Signals {
         do throws(Errno) {
             return try Signals([Signals.terminate, Signals.interrupt, Signals.hangUp])
         } catch {

@@ -20,6 +20,7 @@ struct StatusVerb: AsyncParsableCommand {
             let counts = try tenant.counts()
             let foreign = try tenant.foreignCount()
             let mounts = try tenant.mounts()
+            let given = try tenant.givenUpMounts()
             let listed = try tenant.listedLayout()
             let state = try Migrator(tenant).status().state.rawValue
             table.append(
@@ -41,14 +42,32 @@ struct StatusVerb: AsyncParsableCommand {
                     mounts.map {
                         [
                             "mountPoint": .string($0.mountPoint),
-                            "pid": .integer(Int64($0.pid)), "options": .string($0.options),
+                            "pid": .integer(Int64($0.pid)),
+                            "keeper": $0.keeper.map { .integer(Int64($0)) } ?? .null,
+                            "restarts": .integer(Int64($0.restarts)),
+                            "lastDeath": $0.lastDeath.map { .string($0) } ?? .null,
+                            "options": .string($0.options),
                             "started": .string($0.started.description),
                         ]
                     }
                 ),
+                "givenUp": .array(
+                    given.map {
+                        [
+                            "mountPoint": .string($0.mountPoint),
+                            "time": .string($0.time.description), "reason": .string($0.reason),
+                        ]
+                    }
+                ),
             ])
+            if !speech.quiet { for mount in given { Words.note(Self.words(mount)) } }
         }
         try speech.print(table, objects)
         try outcome.finish(speech)
+    }
+
+    private static func words(_ mount: GivenUpMount) -> String {
+        "The daemon of \(mount.mountPoint) was given up on at \(mount.time): \(mount.reason). "
+            + "Mount it again."
     }
 }

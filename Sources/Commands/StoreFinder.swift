@@ -15,10 +15,16 @@ struct StoreFinder {
     // MARK: One tenant
 
     /// The tenant that a command without a path means.
-    static func tenant(_ options: StoreOptions) throws(LociError) -> Tenant {
+    ///
+    /// `session`: that of an ended process whose work this one goes on with.
+    static func tenant(
+        _ options: StoreOptions,
+        session: String? = nil
+    ) throws(LociError) -> Tenant {
         let found = try find(options.store)
         return try found.store.tenant(
-            try choose(options.tenant, of: found.store, mounted: found.tenant)
+            try choose(options.tenant, of: found.store, mounted: found.tenant),
+            session: session
         )
     }
 

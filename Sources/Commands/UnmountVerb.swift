@@ -180,7 +180,9 @@ struct MountsVerb: AsyncParsableCommand {
                 "mountPoint": .string(path), "alive": .bool(status != nil),
                 "silent": .bool(isSilent),
                 "tenant": status?["tenant"] ?? .null, "store": status?["store"] ?? .null,
-                "pid": status?["pid"] ?? .null, "options": status?["options"] ?? .null,
+                "pid": status?["pid"] ?? .null, "keeper": status?["keeper"] ?? .null,
+                "restarts": status?["restarts"] ?? .null,
+                "lastDeath": status?["last_death"] ?? .null, "options": status?["options"] ?? .null,
             ])
         }
         try speech.print(table, objects)

@@ -16,6 +16,8 @@ enum DeviceIO {
 
     /// `FUSE_INIT_EXT`: `flags2` counts.
     private static let initExtended: UInt32 = 1 << 30
+    /// `FUSE_HAS_RESEND`, bit 39, in `flags2`: what nobody answered can be asked for again.
+    private static let resendFlag: UInt32 = 1 << 7
     /// `FUSE_REQUEST_TIMEOUT`, bit 42, in `flags2`.
     private static let timeoutFlag: UInt32 = 1 << 10
     /// Where `flags2` is in `struct fuse_init_in`; the library's header may be older than the field.
@@ -32,10 +34,47 @@ enum DeviceIO {
         unsafe functions.writev = { device, parts, count, _ in
             if let thread = RequestThread.current, thread.header.opcode == FUSE_INIT.rawValue {
                 unsafe DeviceIO.completeInit(parts, count, thread.receiveBuffer)
+                if thread.isRehearsing { return unsafe DeviceIO.size(parts, count) }
             }
             return unsafe Glibc.writev(device, parts, count)
         }
         return unsafe fuse_session_custom_io(session, &functions, device) == 0
+    }
+
+    /// Tells libfuse the request with which the kernel began a mount, as if it came now.
+    static func rehearse(_ beginning: [UInt8], _ session: OpaquePointer) {
+        let thread = RequestThread(index: 0)
+        thread.isRehearsing = true
+        unsafe thread.receiveBuffer.copyMemory(
+            from: beginning,
+            byteCount: min(beginning.count, RequestThread.receiveCapacity)
+        )
+        thread.adopted {
+            var buffer = unsafe fuse_buf()
+            unsafe buffer.size = beginning.count
+            unsafe buffer.mem = thread.receiveBuffer
+            unsafe fuse_session_process_buf(session, &buffer)
+        }
+    }
+
+    /// Whether the kernel that sent this first request can be asked for requests again (Linux 6.9).
+    static func canResend(_ beginning: [UInt8]) -> Bool {
+        let start = MemoryLayout<fuse_in_header>.size
+        guard beginning.count >= start + offeredFlags2 + 4 else { return false }
+        return unsafe beginning.withUnsafeBytes { bytes in
+            let offer = unsafe bytes.loadUnaligned(fromByteOffset: start, as: fuse_init_in.self)
+            guard offer.flags & initExtended != 0 else { return false }
+            let flags2 = unsafe bytes.loadUnaligned(
+                fromByteOffset: start + offeredFlags2,
+                as: UInt32.self
+            )
+            return flags2 & resendFlag != 0
+        }
+    }
+
+    private static func size(_ parts: UnsafeMutablePointer<iovec>?, _ count: Int32) -> Int {
+        let parts = unsafe UnsafeBufferPointer(start: parts, count: Int(count))
+        return unsafe parts.reduce(0) { unsafe $0 + $1.iov_len }
     }
 
     /// Adds the flags that libfuse leaves out, as far as the kernel offered them.
@@ -58,14 +97,16 @@ enum DeviceIO {
             fromByteOffset: MemoryLayout<fuse_in_header>.size + offeredFlags2,
             as: UInt32.self
         )
-        guard offered & timeoutFlag != 0 else { return }
+        let wanted = offered & (timeoutFlag | resendFlag)
+        guard wanted != 0 else { return }
         unsafe reply.pointee.flags |= initExtended
         let flags2 = unsafe body.load(fromByteOffset: repliedFlags2, as: UInt32.self)
         unsafe body.storeBytes(
-            of: flags2 | timeoutFlag,
+            of: flags2 | wanted,
             toByteOffset: repliedFlags2,
             as: UInt32.self
         )
+        guard wanted & timeoutFlag != 0 else { return }
         unsafe body.storeBytes(of: requestTimeout, toByteOffset: repliedTimeout, as: UInt16.self)
     }
 }

@@ -29,6 +29,18 @@ final class Dispatcher: Sendable {
     /// invalidated by guess; truncation must be a request of its own, because opens are not seen;
     /// set-user-id bits are dropped by the kernel, which then sends a `setattr`.
     func negotiate(_ connection: inout fuse_conn_info) {
+        Self.configure(&connection)
+        fileSystem.initialize(
+            ConnectionInfo(
+                protocolMinor: connection.proto_minor,
+                maxWrite: Int(connection.max_write),
+                maxReadahead: Int(connection.max_readahead),
+                readdirplus: connection.want & UInt32(FUSE_CAP_READDIRPLUS) != 0
+            )
+        )
+    }
+
+    static func configure(_ connection: inout fuse_conn_info) {
         let off =
             FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_CACHE_SYMLINKS
             | FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_POSIX_LOCKS
@@ -45,14 +57,6 @@ final class Dispatcher: Sendable {
         connection.max_read = most
         connection.max_readahead = most
         connection.time_gran = 1
-        fileSystem.initialize(
-            ConnectionInfo(
-                protocolMinor: connection.proto_minor,
-                maxWrite: Int(connection.max_write),
-                maxReadahead: Int(connection.max_readahead),
-                readdirplus: connection.want & UInt32(FUSE_CAP_READDIRPLUS) != 0
-            )
-        )
     }
 }
 

@@ -20,6 +20,8 @@ final class Gate: Sendable {
         }
     }
 
+    var isOpen: Bool { state.withLock { !$0.isClosed } }
+
     func leave() {
         state.withLock { $0.inside -= 1 }
     }

@@ -12,6 +12,8 @@ package enum MountTable {
         package let source: String
         /// The options of this mount and those of its file system.
         package let options: [String]
+        /// The file system's device number, as in `0:52`.
+        package let device: String
 
         package var mountPoint: String { String(decoding: path, as: UTF8.self) }
     }
@@ -24,8 +26,8 @@ package enum MountTable {
     /// Reads the lines of a `mountinfo` file; lines that are not of its form are left out.
     ///
     /// ```
-    /// 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
-    ///                  path  options    …        - type source    options
+    /// 36 35 98:0   /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
+    ///       device       path  options    …        - type source    options
     /// ```
     static func parse(_ text: [UInt8]) -> [Entry] {
         text.split(separator: UInt8(ascii: "\n")).compactMap { line in
@@ -41,7 +43,8 @@ package enum MountTable {
                 options: [fields[5], fields[dash + 3]].flatMap { list in
                     String(decoding: unescape(list), as: UTF8.self)
                         .split(separator: ",").map(String.init)
-                }
+                },
+                device: String(decoding: fields[2], as: UTF8.self)
             )
         }
     }

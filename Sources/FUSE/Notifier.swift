@@ -83,6 +83,15 @@ package struct Notifier: Sendable {
         _ = try send(fuse_notify_code(UInt32(loci_notify_inc_epoch)), ())
     }
 
+    /// Asks for all requests that were received and not answered (Linux 6.9).
+    func askAgain() {
+        // A kernel that cannot do it has none for us: nobody takes over there.
+        _ = try? send(fuse_notify_code(UInt32(loci_notify_resend)), ())
+    }
+
+    /// Whether notifications still reach the kernel: false once the session ends.
+    package var isOpen: Bool { gate.isOpen }
+
     private func sendEntry(
         _ parent: NodeID,
         _ name: RawSpan,

@@ -41,6 +41,19 @@ package struct Request: ~Copyable, @unchecked Sendable {
     /// Only on the request thread, during the call.
     package var unique: UInt64 { RequestThread.current?.header.unique ?? 0 }
 
+    /// The mark of a request that the kernel sends again (`FUSE_UNIQUE_RESEND`).
+    private static let resent: UInt64 = 1 << 63
+
+    /// The kernel's number of this request, the same when it is sent again; unique in a mount's life.
+    ///
+    /// Only on the request thread, during the call.
+    package var number: UInt64 { unique & ~Self.resent }
+
+    /// Whether a process received this request before and ended without an answer.
+    ///
+    /// It may have done what was asked. Only on the request thread, during the call.
+    package var isResent: Bool { unique & Self.resent != 0 }
+
     /// Says that the answer may take long, as for a disk or a lock, so that another thread goes on.
     ///
     /// Only on the request thread, during the call. Needed for lookups, attributes, listings, new

@@ -20,11 +20,21 @@ final class RequestThread: @unchecked Sendable {
     let replyBuffer: UnsafeMutableRawPointer
     /// The turn that this thread holds while it serves a quick request; nil once it was passed on.
     var heldTurn: ReaderTurn?
+    /// Whether the request came from nobody who waits for its answer.
+    var isRehearsing = false
 
     init(index: Int) {
         self.index = index
         unsafe receiveBuffer = .allocate(byteCount: Self.receiveCapacity, alignment: 4096)
         unsafe replyBuffer = .allocate(byteCount: Self.replyCapacity, alignment: 4096)
+        // Every page is there before the kernel writes to it: a process that is killed gets no more
+        // pages, and a request that lacks one is answered EIO instead of waiting for the next
+        // process.
+        unsafe receiveBuffer.initializeMemory(
+            as: UInt8.self,
+            repeating: 0,
+            count: Self.receiveCapacity
+        )
     }
 
     deinit {

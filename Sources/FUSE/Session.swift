@@ -1,11 +1,14 @@
 internal import CFUSE
 internal import Glibc
+package import Linux
 internal import Synchronization
 
 /// One mount: from `init`, which mounts, to the end of `run`, which leaves nothing mounted.
 ///
 /// ```
-/// init ──▶ mounted ──run──▶ serving ──umount(8), stop()──▶ ended
+/// init(mountPoint) ──▶ mounted ────run──▶ serving ──umount(8), stop()──▶ ended
+/// init(takingOver) ──▶ taken over ──run──┘    │
+///                                             └──letGo()──▶ another process takes over
 /// ```
 ///
 /// As root it mounts by itself; for others libfuse calls `fusermount3`.
@@ -25,6 +28,9 @@ package final class Session: @unchecked Sendable {
     private let wakeup: Int32
     private let stopping = Atomic<Bool>(false)
     private let ended = Atomic<Bool>(false)
+    private let lettingGo = Atomic<Bool>(false)
+    /// Whether another process mounted.
+    private let isTakenOver: Bool
 
     /// Mounts `fileSystem` on `mountPoint`, an existing directory.
     ///
@@ -36,6 +42,7 @@ package final class Session: @unchecked Sendable {
         counts: RequestCounts = RequestCounts()
     ) throws(FUSEError) {
         self.mountPoint = mountPoint
+        isTakenOver = false
         self.counts = counts
         dispatcher = Dispatcher(
             fileSystem,
@@ -62,14 +69,63 @@ package final class Session: @unchecked Sendable {
         notifier = Notifier(device: device, gate: gate)
     }
 
+    /// Serves a mount that another process made and holds (`HeldMount`), or that another session let
+    /// go.
+    ///
+    /// What the kernel and libfuse agreed on is not asked of the kernel again: libfuse is told the
+    /// kernel's first request, and its answer goes nowhere. `run` begins with asking the kernel for
+    /// all requests that nobody answered. Those come again with the mark that `Request.isResent`
+    /// tells of.
+    ///
+    /// `device`: is closed with the session. `options`: those that it was mounted with.
+    package init(
+        _ fileSystem: any FileSystem,
+        takingOver device: consuming File,
+        beginning: [UInt8],
+        mountPoint: String,
+        options: MountOptions,
+        counts: RequestCounts = RequestCounts()
+    ) throws(FUSEError) {
+        self.mountPoint = mountPoint
+        self.counts = counts
+        isTakenOver = true
+        dispatcher = Dispatcher(
+            fileSystem,
+            extendedAttributes: options.extendedAttributes
+        )
+        unsafe handle = try Self.makeSession(dispatcher, options, mountPoint)
+        self.device = device.release()
+        wakeup = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard wakeup >= 0, unsafe DeviceIO.install(on: handle, device: self.device) else {
+            let code = errno
+            close(self.device)
+            unsafe fuse_session_destroy(handle)
+            throw FUSEError("prepare the FUSE device of", mountPoint, code: code)
+        }
+        gate = Gate()
+        notifier = Notifier(device: self.device, gate: gate)
+        unsafe DeviceIO.rehearse(beginning, handle)
+    }
+
     deinit {
-        end()
+        end(unmounts: !isTakenOver)
         unsafe fuse_session_destroy(handle)
         close(wakeup)
     }
 
     private static func makeSession(
         _ dispatcher: Dispatcher,
+        _ options: MountOptions,
+        _ mountPoint: String
+    ) throws(FUSEError) -> OpaquePointer {
+        var operations = Dispatcher.operations()
+        let userData = unsafe Unmanaged.passUnretained(dispatcher).toOpaque()
+        return unsafe try makeSession(&operations, userData, options, mountPoint)
+    }
+
+    static func makeSession(
+        _ operations: inout fuse_lowlevel_ops,
+        _ userData: UnsafeMutableRawPointer?,
         _ options: MountOptions,
         _ mountPoint: String
     ) throws(FUSEError) -> OpaquePointer {
@@ -80,12 +136,11 @@ package final class Session: @unchecked Sendable {
             unsafe fuse_opt_add_arg(&arguments, "-o")
             unsafe fuse_opt_add_arg(&arguments, option)
         }
-        var operations = Dispatcher.operations()
         let session = unsafe fuse_session_new(
             &arguments,
             &operations,
             MemoryLayout<fuse_lowlevel_ops>.size,
-            Unmanaged.passUnretained(dispatcher).toOpaque()
+            userData
         )
         guard let session = unsafe session else {
             throw FUSEError("set up a FUSE session for", mountPoint, code: EINVAL)
@@ -113,10 +168,11 @@ package final class Session: @unchecked Sendable {
                 alone: count == 1
             )
         }
+        if isTakenOver { notifier.askAgain() }
         let others = workers.dropFirst().map { worker in Thread { worker.run() } }
         workers[0].run()
         for thread in others { thread.join() }
-        end()
+        end(unmounts: !lettingGo.load(ordering: .acquiring))
     }
 
     /// Ends `run` soon.
@@ -128,6 +184,15 @@ package final class Session: @unchecked Sendable {
         wake()
     }
 
+    /// Ends `run` soon, and leaves the mount to whoever takes it over: what was received is answered,
+    /// what comes meanwhile waits.
+    ///
+    /// Otherwise like `stop`.
+    package func letGo() {
+        lettingGo.store(true, ordering: .releasing)
+        stop()
+    }
+
     var isStopping: Bool { stopping.load(ordering: .acquiring) }
 
     /// Makes all request threads leave their loops.
@@ -137,9 +202,14 @@ package final class Session: @unchecked Sendable {
         _ = unsafe write(wakeup, &one, MemoryLayout<UInt64>.size)
     }
 
-    private func end() {
+    private func end(unmounts: Bool) {
         guard !ended.exchange(true, ordering: .acquiringAndReleasing) else { return }
         gate.close()
-        unsafe fuse_session_unmount(handle)
+        if !isTakenOver {
+            unsafe fuse_session_unmount(handle)
+        } else if unmounts, HeldMount.isConnected(device) {
+            // Who cannot unmount leaves that to who mounted.
+            try? MountTable.unmount(mountPoint, lazy: true)
+        }
     }
 }

@@ -21,6 +21,9 @@ package final class FileLock: Sendable {
         self.file = file
     }
 
+    /// The open file that has the lock: a process that it is passed to shares the lock.
+    package var descriptor: Int32 { file.descriptor }
+
     /// Opens the file at a path, and makes it where it is missing.
     ///
     /// Nothing is locked yet.

@@ -53,6 +53,14 @@ package final class Thread: Sendable {
         if let taken { _ = clinux_thread_join(taken) }
     }
 
+    /// Gives the calling thread descriptors of its own: 0 to 2, and the one that is named.
+    ///
+    /// A thread that waits in the kernel while its process is killed keeps what it shares: locks of
+    /// files would stay, and whoever waits for their end would wait for that thread.
+    package static func keepOnly(_ descriptor: Int32) throws(Errno) {
+        try retrying { clinux_keep_only(descriptor) }
+    }
+
     /// The kernel's number of the calling thread (`gettid`).
     package static var currentID: Int32 { clinux_thread_id() }
 

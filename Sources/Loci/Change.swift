@@ -115,6 +115,12 @@ public struct MountInfo: Hashable, Sendable {
     public let options: String
     /// When it began.
     public let started: Timestamp
+    /// The process that starts the daemon again when it ends; nil where nobody does.
+    public let keeper: Int32?
+    /// How often the daemon was started again.
+    public let restarts: Int
+    /// When and why it ended last, where it did.
+    public let lastDeath: String?
     /// Its session in the catalog.
     package let session: String
 }

@@ -22,9 +22,17 @@ extension Store {
     ///
     /// Throws `unknownTenant` naming the nearest, `notPermitted`, `formatTooNew`.
     public func tenant(_ id: TenantID) throws(LociError) -> Tenant {
+        try tenant(id, session: nil)
+    }
+
+    /// The same; `session`: that of an ended process whose work this one goes on with.
+    package func tenant(_ id: TenantID, session former: String?) throws(LociError) -> Tenant {
         let directory = directory(of: id)
         try requireTenant(id)
-        let session = "\(RunningProcess.current.id)-\(try Self.randomName(6))"
+        let session =
+            if let former { former } else {
+                "\(RunningProcess.current.id)-\(try Self.randomName(6))"
+            }
         let catalog = try owner.act { () throws(LociError) in
             try Catalog(
                 directory: directory,

@@ -15,6 +15,9 @@ extension Tenant {
                     mountPoint: session.mountPoint,
                     options: session.options,
                     started: session.started,
+                    keeper: session.keeper,
+                    restarts: session.restarts,
+                    lastDeath: session.lastDeath,
                     session: session.id
                 )
             )

@@ -124,8 +124,8 @@ struct MountCommandTests {
             """
             loci migrate throttle 2000 -q; mkdir mnt; loci mount store mnt
             loci migrate start 'topic={topic}/user={user}' -q
-            sleep 0.4; kill -9 $(loci mounts --json | grep "$PWD/mnt" | \
-            python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["pid"])')
+            sleep 0.4; kill -9 $(loci mounts --json | grep "$PWD/mnt" | python3 -c \
+            'import json,sys; m=json.loads(sys.stdin.readline()); print(m["keeper"], m["pid"])')
             sleep 0.1
             """
         )

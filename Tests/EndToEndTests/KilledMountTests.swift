@@ -1,19 +1,20 @@
 import Testing
 
-/// What was written through a mount that is killed.
+/// What was written through a mount that is killed, all of it.
 @Suite("A mount that is killed", .serialized)
 struct KilledMountTests {
-    /// Writes through a mount and kills its daemon before it can commit that.
+    /// Writes through a mount and kills its processes before it can commit that.
     private static let writeAndKill = """
         cat >"$W/kill.py" <<'END'
         import json, os, signal, subprocess, sys
         mount, text = sys.argv[1:]
         rows = subprocess.run(['loci', 'mounts', '--json'], capture_output=True, text=True)
         rows = [json.loads(line) for line in rows.stdout.splitlines()]
-        pid, = [row['pid'] for row in rows if row['mountPoint'] == mount]
+        row, = [row for row in rows if row['mountPoint'] == mount]
         for name in ('a.md', 'new.md'):
             with open(f'{mount}/{name}', 'w') as file: file.write(text + '\\n')
-        os.kill(pid, signal.SIGKILL)
+        # The keeper first: it would start another one.
+        for process in ('keeper', 'pid'): os.kill(row[process], signal.SIGKILL)
         END
 
         """

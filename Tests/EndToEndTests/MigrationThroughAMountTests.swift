@@ -138,8 +138,9 @@ struct MigrationThroughAMountTests {
             loci migrate start '\(Self.new)' --store "$S"
             sleep 1
             loci migrate status --store "$S" --json >"$W/status"
-            pid=$(loci mounts --json | grep -F "$M" | sed 's/.*"pid": *\\([0-9]*\\).*/\\1/')
-            kill -9 "$pid"
+            pids=$(loci mounts --json | grep -F "$M" |
+                sed 's/.*"pid":\\([0-9]*\\),"keeper":\\([0-9]*\\).*/\\2 \\1/')
+            kill -9 $pids
             sleep 0.2
             umount -l "$M"
             loci migrate throttle none --store "$S"
@@ -160,8 +161,9 @@ struct MigrationThroughAMountTests {
         let tenant = try MountedStore(files: ["a.md": "here"])
         try tenant.must(
             """
-            pid=$(loci mounts --json | grep -F "$M" | sed 's/.*"pid": *\\([0-9]*\\).*/\\1/')
-            kill -9 "$pid"; sleep 0.2
+            pids=$(loci mounts --json | grep -F "$M" |
+                sed 's/.*"pid":\\([0-9]*\\),"keeper":\\([0-9]*\\).*/\\2 \\1/')
+            kill -9 $pids; sleep 0.2
             if ls "$M" 2>/dev/null; then exit 1; fi
             loci mount "$S" "$M"
             test "$(cat "$M/a.md")" = here

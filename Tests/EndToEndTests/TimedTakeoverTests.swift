@@ -34,8 +34,9 @@ struct TimedTakeoverTests {
                     time.sleep(0.02)
             def daemon(mount):
                 rows = [json.loads(line) for line in loci('mounts', '--json').stdout.splitlines()]
-                return [row['pid'] for row in rows if mount in row.values()][0]
-            pids = {daemon(one): one, daemon(two): two}
+                return [row for row in rows if mount in row.values()][0]
+            keepers = {daemon(mount)['pid']: daemon(mount)['keeper'] for mount in (one, two)}
+            pids = {daemon(one)['pid']: one, daemon(two)['pid']: two}
             eventually(lambda: worker()[0] in pids, 'nobody moves')
             holder = worker()[0]
             run = loci('migrate', 'run', '--store', store)
@@ -47,6 +48,8 @@ struct TimedTakeoverTests {
             other = [pid for pid in pids if pid != holder][0]
             before = worker()[1]
             assert before['misplaced'] > 0, 'too fast for this test'
+            # Its keeper first, which would start it again.
+            os.kill(keepers[holder], signal.SIGKILL)
             os.kill(holder, signal.SIGKILL)
             killed = time.monotonic()
             while worker()[0] != other:

@@ -15,7 +15,8 @@ struct MountTableTests {
                     path: Array(#"/mnt/a b\c"#.utf8),
                     type: "fuse.loci",
                     source: "/store\tx",
-                    options: ["rw", "noatime", "ro", "user_id=0"]
+                    options: ["rw", "noatime", "ro", "user_id=0"],
+                    device: "0:9"
                 )
             ]
         )

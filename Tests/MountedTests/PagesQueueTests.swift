@@ -9,7 +9,7 @@ import Testing
 struct PagesQueueTests {
     @Test("holds each node once, and lets who adds to a full one wait")
     func bound() throws {
-        let queue = try PagesQueue(Notifier(device: -1, gate: Gate()))
+        let queue = try PagesQueue(Notifier(device: -1, gate: Gate()), after: {})
         for number in 1...UInt64(PagesQueue.limit) { queue.add(.content(NodeID(number))) }
         queue.add(.content(NodeID(1)))
         let isAdded = Atomic<Bool>(false)

@@ -118,6 +118,23 @@ int clinux_lock_conflicts(int descriptor, int exclusive);
 int clinux_duplicate(int descriptor, int minimum);
 int clinux_pipe(int descriptors[2]);
 int clinux_eventfd(uint32_t count);
+// Two connected sockets that keep messages whole (SOCK_SEQPACKET).
+int clinux_socket_pair(int descriptors[2]);
+// A socket that takes connections at a path, or one that is connected to such a path. The path may
+// have at most 107 bytes.
+int clinux_listen(const char *path);
+int clinux_connect(const char *path);
+int clinux_accept(int descriptor);
+// The user of the process at the other end.
+int clinux_peer_user(int descriptor, uid_t *user);
+// One message, with up to 8 descriptors.
+ssize_t clinux_send_message(int descriptor, const void *bytes, size_t size, const int *passed,
+                            size_t count);
+// One message, its descriptors close-on-exec; 0 when the other end is gone.
+ssize_t clinux_receive_message(int descriptor, void *bytes, size_t size, int passed[8],
+                               size_t *count);
+// Gives the calling thread a table of descriptors of its own: 0 to 2 and the one that is named.
+int clinux_keep_only(int descriptor);
 int clinux_inotify(void);
 int clinux_inotify_watch(int descriptor, const char *path, uint32_t mask);
 // poll of up to any number of descriptors; a negative timeout waits without end.

@@ -9,14 +9,17 @@ final class CloseThread: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let thread = Mutex<Thread?>(nil)
 
+    /// `asks`: whether the mount has to answer before it is said to be ready; never where a keeper
+    /// waits for the end of this process, which would wait for the answer if it was killed.
     init(
         _ mountPoint: String,
         _ staging: Staging,
+        asks: Bool,
         _ ready: @escaping @Sendable () -> Void
     ) throws(Errno) {
         let started = try Thread.spawn(name: "loci-closes") {
             // Asks the mount, so the answer means that it is served.
-            _ = try? File.status(of: mountPoint)
+            if asks { _ = try? File.status(of: mountPoint) }
             ready()
             self.run(mountPoint, staging)
         }

@@ -75,6 +75,7 @@ final class Housekeeping: Sendable {
         do {
             let dropper = NameDropper(invalidator)
             try reader.snapshot { try dropper.expectLayout(reader) }
+            invalidator.flush()
         } catch {
             log.write("a new layout could not be announced: \(error)")
         }
@@ -173,6 +174,11 @@ final class Housekeeping: Sendable {
             }
             // Another mount may still have them open.
             guard !nodes.isEmpty, sessions.count <= 1 else { return }
+            if fileSystem.succession.isTakeover {
+                // Or this one: they go when the kernel forgets them.
+                for node in nodes { fileSystem.unlinked.insert(node, .foreign) }
+                return
+            }
             try catalog.write(.normal, origin: origin) { transaction in
                 for node in nodes { try transaction.deleteNode(node) }
             }

@@ -1,3 +1,4 @@
+import Blobs
 import Catalog
 import FUSE
 package import Linux
@@ -10,8 +11,10 @@ import Synchronization
 ///
 /// ```
 ///  init: check ─▶ recover staging ─▶ mount ─▶ session row
+///        check ─▶ take the device, resume staging ─▶ session row      (a mount that a keeper holds)
 ///  run:  requests (n threads, the caller's too) · committer · names · pages · closes · house
 ///        until umount(8) or stop() ─▶ commit what is staged ─▶ row away
+///        or letGo() ─▶ all stays for the next daemon
 /// ```
 package final class MountDaemon: Sendable {
     /// Threads for requests.
@@ -35,16 +38,18 @@ package final class MountDaemon: Sendable {
     let invalidator: Invalidator
     let house: Housekeeping
     let log: MountLog
+    private let place: MountPlace
     private let worker: Worker?
     private let workerStop: WakeEvent
     private let running = Atomic<Bool>(false)
+    private let lettingGo = Atomic<Bool>(false)
 
     /// Checks and mounts.
     ///
     /// Requests wait until `run`.
     /// `source` is what the mount table shows, as it was given; `worker` runs on a thread of its
     /// own unless `migrate=off`; `panel` is what `.loci/migration` shows and takes.
-    package init(
+    package convenience init(
         tenant: Tenant,
         mountPoint: String,
         source: String,
@@ -52,9 +57,27 @@ package final class MountDaemon: Sendable {
         worker: Worker? = nil,
         panel: MigrationPanel? = nil
     ) throws(LociError) {
-        let path = try MountPoint.prepare(mountPoint, store: tenant.store.path)
+        try self.init(
+            tenant: tenant,
+            place: .own(mountPoint: mountPoint, source: source),
+            options: options,
+            worker: worker,
+            panel: panel
+        )
+    }
+
+    /// Checks, and mounts or takes over.
+    package init(
+        tenant: Tenant,
+        place: MountPlace,
+        options: MountOptions,
+        worker: Worker?,
+        panel: MigrationPanel?
+    ) throws(LociError) {
+        let path = try place.prepare(store: tenant.store.path)
         self.tenant = tenant
-        self.mountPoint = path
+        self.place = place
+        mountPoint = path
         self.options = options
         self.worker = options.migrate ? worker : nil
         do {
@@ -62,23 +85,38 @@ package final class MountDaemon: Sendable {
             workerStop = try WakeEvent()
             let registered = try WakeEvent()
             let own = OwnChanges { registered.signal() }
-            let log = log
-            let leftovers = Self.recover(tenant, log)
-            staging = try Staging(
-                tenant: tenant,
-                options: Self.stagingOptions(options, leftovers)
-            ) { batch in
-                own.register(batch.changes, known: batch.known)
+            var succession = place.succession
+            var leftovers: [LociError] = []
+            var settings = try Self.settings(options, path, tenant)
+            if !succession.isTakeover {
+                try Self.resolveSubdirectory(&settings, tenant)
+                leftovers = Self.recover(tenant, log)
+            }
+            let handed = try place.take(path)
+            staging = try Self.staging(
+                tenant,
+                handed?.lock,
+                Self.stagingOptions(options, leftovers),
+                own
+            )
+            let notes = staging.space.session
+            if succession.isTakeover {
+                succession.requests = try Self.resume(staging, options, tenant)
+                try Self.restoreSubdirectory(&settings, tenant, notes)
+            } else {
+                try Self.noteSubdirectory(settings, notes)
             }
             fileSystem = try LociFileSystem(
                 tenant: tenant,
-                settings: try Self.settings(options, path, tenant),
+                settings: settings,
                 staging: staging,
                 ownChanges: own,
-                panel: panel
+                panel: panel,
+                succession: succession
             )
-            let start = try tenant.catalog.read { try $0.lastChange() }
-            session = try Self.mount(fileSystem, path, source, options)
+            let mark = try SessionMark("followed", in: notes)
+            let start = try Self.start(tenant, succession, mark)
+            session = try Self.open(place, handed, fileSystem, path, options)
             invalidator = try Invalidator(session.notifier, fileSystem)
             house = try Housekeeping(fileSystem, staging, invalidator, log)
             follower = ChangeFollower(
@@ -87,114 +125,13 @@ package final class MountDaemon: Sendable {
                 invalidator,
                 own,
                 registered: registered,
+                mark: mark,
                 afterward: { [house] in house.look($0) }
             )
         } catch {
             throw LociError(catalogError: error, subject: path)
         }
         try putRow()
-    }
-
-    // MARK: Setting up
-
-    /// Returns what could not be recovered: it stays, and is shown; mounting goes on.
-    private static func recover(_ tenant: Tenant, _ log: MountLog) -> [LociError] {
-        do throws(LociError) {
-            let report = try StagingRecovery.run(tenant)
-            log.write("staging recovered: \(report.summary)")
-            for problem in report.problems { log.write("not recovered: \(problem)") }
-            return report.problems
-        } catch {
-            log.write("staging not recovered: \(error)")
-            return [error]
-        }
-    }
-
-    private static func stagingOptions(
-        _ options: MountOptions,
-        _ leftovers: [LociError]
-    ) -> StagingOptions {
-        var staging = StagingOptions()
-        staging.leftovers = leftovers
-        staging.limits.quiet = options.quiet
-        staging.willWait = { Request.passTurn() }
-        return staging
-    }
-
-    private static func settings(
-        _ options: MountOptions,
-        _ path: String,
-        _ tenant: Tenant
-    ) throws -> LociFileSystem.Settings {
-        let owner = try File.status(of: tenant.directory)
-        var settings = LociFileSystem.Settings(
-            options: options,
-            uid: options.uid ?? owner.user,
-            gid: options.gid ?? owner.group,
-            threads: requestThreads,
-            mountPoint: path
-        )
-        try tenant.catalog.read { reader in
-            let table = try reader.layouts()
-            let wanted = try options.layout.map { try Self.layout($0, table) }
-            guard let subdirectory = options.subdirectory, !subdirectory.isRoot else { return }
-            let top = wanted ?? table.listed
-            guard
-                let entry = try reader.resolve(
-                    subdirectory.names,
-                    from: top.root,
-                    layouts: table.resolvable
-                ),
-                try reader.node(entry.node)?.kind == .directory,
-                let pinned = table.layout(forDirectoryIn: entry.layouts, preferring: top)
-            else {
-                throw LociError(
-                    .notFound,
-                    subject: subdirectory.description,
-                    message: "No live layout has the directory \(subdirectory)"
-                )
-            }
-            settings.options.layout = pinned.number
-            settings.subdirectory = entry.node
-            settings.subdirectoryPath = subdirectory.names
-        }
-        return settings
-    }
-
-    private static func layout(
-        _ number: LayoutNumber,
-        _ table: LayoutTable
-    ) throws(LociError) -> Layout {
-        if let layout = table[number], layout.isLive { return layout }
-        let live = table.liveLayouts.map(\.number.description).joined(separator: ", ")
-        throw LociError(
-            .notFound,
-            subject: "layout \(number)",
-            message: "Layout \(number) is not live",
-            remedy: "Live layouts: \(live)"
-        )
-    }
-
-    private static func mount(
-        _ fileSystem: LociFileSystem,
-        _ path: String,
-        _ source: String,
-        _ options: MountOptions
-    ) throws(LociError) -> Session {
-        var mounting = FUSE.MountOptions(source: source)
-        mounting.allowOther = options.allowOther
-        mounting.readOnly = options.readOnly
-        mounting.extendedAttributes = options.extendedAttributes
-        do throws(FUSEError) {
-            return try Session(
-                fileSystem,
-                mountPoint: path,
-                options: mounting,
-                counts: fileSystem.requestCounts
-            )
-        } catch {
-            throw LociError(fuse: error, subject: path)
-        }
     }
 
     private var origin: Origin {
@@ -217,16 +154,24 @@ package final class MountDaemon: Sendable {
 
     private func putRow() throws(LociError) {
         let boot = (try? Machine.bootID()) ?? ""
+        let succession = fileSystem.succession
         let row = SessionRow(
             id: tenant.catalog.session,
             pid: RunningProcess.current.id,
             boot: boot,
             mountPoint: mountPoint,
             options: rowOptions,
-            started: tenant.clock()
+            started: succession.began ?? tenant.clock(),
+            keeper: succession.keeper,
+            restarts: succession.restarts,
+            lastDeath: succession.lastDeath
         )
         try tenant.catalog.write(.normal, origin: origin) { try $0.putSession(row) }
     }
+
+    /// The open file of the lock that says that this mount lives: for the keeper, so that nobody
+    /// recovers what is staged while no daemon serves.
+    package var lockDescriptor: Int32 { staging.space.session.lockDescriptor }
 
     // MARK: Running
 
@@ -246,7 +191,7 @@ package final class MountDaemon: Sendable {
             try invalidator.start()
             try follower.start()
             try house.start()
-            closes = try CloseThread(mountPoint, staging, ready)
+            closes = try CloseThread(mountPoint, staging, asks: place.isOwn, ready)
             if let worker {
                 workerThread = try Thread.spawn(name: "loci-mover") { [workerStop, fileSystem] in
                     worker(workerStop, fileSystem.requestTimes)
@@ -260,6 +205,10 @@ package final class MountDaemon: Sendable {
         session.run(threads: Self.requestThreads, spin: Self.spin)
         closes.stop()
         workerStop.signal()
+        if lettingGo.load(ordering: .acquiring) {
+            workerThread?.join()
+            return leaveToNext()
+        }
         let report = staging.stop()
         house.stop()
         follower.stop()
@@ -269,6 +218,28 @@ package final class MountDaemon: Sendable {
             try $0.deleteSession(tenant.catalog.session)
         }
         log.write("ended; committed \(report.committed), left \(report.left.count)")
+    }
+
+    private func leaveToNext() {
+        staging.letGo()
+        house.stop()
+        follower.stop()
+        invalidator.stop()
+        log.write("let go of \(mountPoint)")
+    }
+
+    /// The keeper ended: nobody starts this daemon again, and nobody else unmounts.
+    package func keeperIsGone() {
+        fileSystem.isKeeperGone.set()
+        log.write("the keeper is gone: nobody starts this daemon again when it ends")
+    }
+
+    /// Ends `run` soon, and leaves the mount and all that is staged to the daemon that comes next.
+    ///
+    /// Only where a keeper holds the mount. From any thread but a request thread.
+    package func letGo() {
+        lettingGo.store(true, ordering: .releasing)
+        session.letGo()
     }
 
     /// Commits what is staged, then unmounts, also while somebody works in the mount.

@@ -1,10 +1,10 @@
-import Linux
+package import Linux
 import Model
 
 /// The file of `-o log=`: one line an event, with its time.
 ///
 /// Never the content of a memory.
-final class MountLog: Sendable {
+package final class MountLog: Sendable {
     private let file: FileBox?
 
     private final class FileBox: Sendable {
@@ -14,7 +14,7 @@ final class MountLog: Sendable {
     }
 
     /// Opens the file; without a path nothing is written.
-    init(_ path: String?) throws(Errno) {
+    package init(_ path: String?) throws(Errno) {
         guard let path else {
             file = nil
             return
@@ -22,7 +22,7 @@ final class MountLog: Sendable {
         file = FileBox(try File.open(path, [.writeOnly, .create, .append], mode: 0o644))
     }
 
-    func write(_ line: String) {
+    package func write(_ line: String) {
         guard let file else { return }
         let time = Timestamp(nanoseconds: SystemClock.realtime())
         // A log that cannot be written is no reason to fail a request.

@@ -1,8 +1,8 @@
 import Catalog
-import FUSE
+package import FUSE
 import Linux
 import Loci
-import Model
+package import Model
 
 /// The directory that a tenant is to be mounted on.
 enum MountPoint {
@@ -111,7 +111,7 @@ enum MountPoint {
 
 extension LociError {
     /// What FUSE said, in Loci's words.
-    init(fuse error: FUSEError, subject: String) {
+    package init(fuse error: FUSEError, subject: String) {
         let code: Code =
             switch Errno(rawValue: error.code) {
             case .noSuchFile, .noSuchDevice: .fuseUnavailable

@@ -1,4 +1,4 @@
-package import Catalog
+import Catalog
 package import Linux
 package import Model
 import SQL
@@ -23,24 +23,28 @@ package final class ChangeFollower: Sendable {
     private let stopping = Atomic<Bool>(false)
     private let thread = Mutex<Thread?>(nil)
     private let followed: Mutex<ChangeNumber>
+    private let mark: SessionMark
     private let afterward: @Sendable (CatalogReader) -> Void
 
     /// Follows changes above `start`; nothing runs yet.
     ///
+    /// `mark` gets what was followed, for whoever takes over.
     /// `registered` is signalled when `ownChanges` got something; `afterward` is called after each
     /// look, on the follower's thread.
-    package init(
+    init(
         _ catalog: Catalog,
         from start: ChangeNumber,
         _ invalidator: Invalidator,
         _ ownChanges: OwnChanges,
         registered: WakeEvent,
+        mark: SessionMark,
         afterward: @escaping @Sendable (CatalogReader) -> Void
     ) {
         self.catalog = catalog
         self.invalidator = invalidator
         self.ownChanges = ownChanges
         self.registered = registered
+        self.mark = mark
         self.afterward = afterward
         followed = Mutex(start)
     }
@@ -95,6 +99,8 @@ package final class ChangeFollower: Sendable {
         var own: [(change: ChangeRow, seen: Int64)] = []
         /// Directory names to expire a second time, and when.
         var again: [(name: Name, directory: NodeNumber, due: Int64)] = []
+        /// What the mark says.
+        var noted: ChangeNumber?
     }
 
     private func look(_ state: inout State, _ reader: CatalogReader) throws {
@@ -124,10 +130,22 @@ package final class ChangeFollower: Sendable {
             invalidator.drop(item.name, in: item.directory, .expire, table)
         }
         state.again.removeAll { $0.due <= now }
+        invalidator.flush()
         let oldest = state.own.map(\.change.number.rawValue).min()
-        ownChanges.forget(
-            through: oldest.map { ChangeNumber($0 - 1) } ?? followed.withLock { $0 }
-        )
+        let done = oldest.map { ChangeNumber($0 - 1) } ?? followed.withLock { $0 }
+        ownChanges.forget(through: done)
+        note(done, &state)
+    }
+
+    /// Writes down what the kernel knows.
+    ///
+    /// What it was not yet told of stays ahead of the mark, and is followed again by whoever takes
+    /// over: that costs lookups only.
+    private func note(_ done: ChangeNumber, _ state: inout State) {
+        guard state.again.isEmpty, invalidator.isSettled, state.noted != done else { return }
+        // Where it cannot be written, more than needed is followed again.
+        try? mark.write(UInt64(done.rawValue))
+        state.noted = done
     }
 
     private func follow(

@@ -8,25 +8,41 @@ import Synchronization
 /// of which waits for a listing in flight, then the listings, then content.
 ///
 /// ```
-///  change log ─▶ names thread ─▶ expire, invalidate names ─▶ drop listings
-///                      └────────▶ pages thread ─▶ drop attributes and pages
+///  change log ─▶ names thread ─▶ queue: expire, invalidate names ─▶ drop listings
+///                      └────────▶ pages thread ─▶ queue: drop attributes and pages
 /// ```
 ///
 /// Threads of its own: the kernel may wait for a request that a request thread is serving.
 package final class Invalidator: Sendable {
-    let notifier: Notifier
+    private let notifier: Notifier
+    private let names: NotificationQueue
     let fileSystem: LociFileSystem
     private let pages: PagesQueue
 
     package init(_ notifier: Notifier, _ fileSystem: LociFileSystem) throws(Errno) {
         self.notifier = notifier
         self.fileSystem = fileSystem
-        pages = try PagesQueue(notifier)
+        let names = NotificationQueue(notifier)
+        self.names = names
+        // A name that was dropped before a page is dropped in the kernel before it.
+        pages = try PagesQueue(notifier) { names.flush() }
     }
 
-    package func start() throws(Errno) { try pages.start() }
+    package func start() throws(Errno) {
+        names.start()
+        try pages.start()
+    }
 
-    package func stop() { pages.stop() }
+    package func stop() {
+        pages.stop()
+        names.end()
+    }
+
+    /// Waits until the kernel was told of all names and listings that were dropped before.
+    func flush() { names.flush() }
+
+    /// Whether the kernel was told of all that was dropped before, pages too.
+    var isSettled: Bool { pages.isIdle && notifier.isOpen }
 
     // MARK: One name
 
@@ -44,8 +60,8 @@ package final class Invalidator: Sendable {
     func drop(_ name: Name, in directory: NodeNumber, _ manner: Manner, _ table: LayoutTable) {
         for parent in ids(of: directory, table) {
             switch manner {
-            case .expire: notifier.expire(name, in: parent)
-            case .invalidate: notifier.invalidate(name, in: parent)
+            case .expire: names.post { $0.expire(name, in: parent) }
+            case .invalidate: names.post { $0.invalidate(name, in: parent) }
             }
         }
     }
@@ -54,20 +70,22 @@ package final class Invalidator: Sendable {
     func dropElsewhere(_ name: Name, in directory: NodeNumber, _ table: LayoutTable) {
         let main = View.main.id(of: directory, mainRoot: fileSystem.mainRoot(table))
         for parent in ids(of: directory, table) where parent != main {
-            notifier.expire(name, in: parent)
+            names.post { $0.expire(name, in: parent) }
         }
     }
 
     /// Drops the listing of `.loci/layouts`.
     func dropSpecial() {
-        _ = try? notifier.invalidateNode(Place.special(.layouts).id)
-        _ = try? notifier.invalidateNode(Place.special(.meta).id)
-        _ = try? notifier.invalidateNode(Place.special(.foreign).id)
+        for special in [Place.Special.layouts, .meta, .foreign] {
+            names.post { _ = try? $0.invalidateNode(Place.special(special).id) }
+        }
     }
 
     /// Drops the listing and the attributes of a directory in every view.
     func dropListing(_ directory: NodeNumber, _ table: LayoutTable) {
-        for id in ids(of: directory, table) { _ = try? notifier.invalidateNode(id) }
+        for id in ids(of: directory, table) {
+            names.post { _ = try? $0.invalidateNode(id) }
+        }
     }
 
     /// The ids that a directory has: in the main view, under `layouts/` and under `meta/`.
@@ -90,7 +108,7 @@ package final class Invalidator: Sendable {
     func dropAttributes(_ node: NodeNumber) { pages.add(.attributes(NodeID(node.rawValue))) }
 
     /// Drops everything; for a restore in place.
-    func dropAll() { try? notifier.incrementEpoch() }
+    func dropAll() { names.post { try? $0.incrementEpoch() } }
 }
 
 /// A thread that drops pages, which can take long where many are dirty or mapped.
@@ -105,19 +123,28 @@ final class PagesQueue: Sendable {
     /// A megabyte or two.
     static let limit = 1 << 16
 
-    private let notifier: Notifier
-    /// In no order: each is of another node, and all names were dropped before.
-    private let items = Mutex<Set<Item>>([])
+    private struct State {
+        /// In no order: each is of another node, and all names were dropped before.
+        var items: Set<Item> = []
+        var isSending = false
+    }
+
+    private let queue: NotificationQueue
+    private let names: @Sendable () -> Void
+    private let state = Mutex(State())
     private let wake: WakeEvent
     private let stopping = Atomic<Bool>(false)
     private let thread = Mutex<Thread?>(nil)
 
-    init(_ notifier: Notifier) throws(Errno) {
-        self.notifier = notifier
+    /// `names`: waits until the kernel was told of the names that were dropped before.
+    init(_ notifier: Notifier, after names: @escaping @Sendable () -> Void) throws(Errno) {
+        queue = NotificationQueue(notifier)
+        self.names = names
         wake = try WakeEvent()
     }
 
     func start() throws(Errno) {
+        queue.start()
         let started = try Thread.spawn(name: "loci-pages") { self.run() }
         thread.withLock { $0 = started }
     }
@@ -125,14 +152,18 @@ final class PagesQueue: Sendable {
     func stop() {
         stopping.store(true, ordering: .releasing)
         wake.signal()
+        queue.end()
         thread.withLock { $0 }?.join()
     }
 
+    /// Whether all that was added was sent.
+    var isIdle: Bool { state.withLock { $0.items.isEmpty && !$0.isSending } }
+
     func add(_ item: Item) {
         while !stopping.load(ordering: .acquiring) {
-            let isAdded = items.withLock { items in
-                guard items.count < Self.limit else { return items.contains(item) }
-                items.insert(item)
+            let isAdded = state.withLock { state in
+                guard state.items.count < Self.limit else { return state.items.contains(item) }
+                state.items.insert(item)
                 return true
             }
             wake.signal()
@@ -144,16 +175,21 @@ final class PagesQueue: Sendable {
     private func run() {
         while !stopping.load(ordering: .acquiring) {
             _ = try? wake.wait(timeout: .seconds(1))
-            let batch = items.withLock { items in
-                defer { items = [] }
-                return items
+            let batch = state.withLock { state in
+                defer { state.items = [] }
+                state.isSending = !state.items.isEmpty
+                return state.items
             }
+            guard !batch.isEmpty else { continue }
+            names()
             for item in batch {
                 switch item {
-                case .content(let id): _ = try? notifier.invalidateNode(id)
-                case .attributes(let id): _ = try? notifier.invalidateAttributes(id)
+                case .content(let id): queue.post { _ = try? $0.invalidateNode(id) }
+                case .attributes(let id): queue.post { _ = try? $0.invalidateAttributes(id) }
                 }
             }
+            queue.flush()
+            state.withLock { $0.isSending = false }
         }
     }
 }

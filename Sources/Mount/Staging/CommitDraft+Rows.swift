@@ -16,6 +16,7 @@ extension CommitDraft {
     ) throws -> (row: Int64, revision: RevisionNumber)? {
         guard try item.fate(hash: hash, transaction.reader) == fate else { throw LociError.raced }
         transaction.origin = item.origin
+        transaction.request = item.request
         var placed = placed
         var content: PlacedContent?
         if let index = self.content, let fields {

@@ -26,6 +26,8 @@ struct CommitItem: Sendable {
     let origin: Origin
     let isDoubtful: Bool
     let isRecovered: Bool
+    /// The request that is done by this commit.
+    var request: UInt64?
 
     var node: NodeNumber { staged.node }
 

@@ -1,7 +1,7 @@
 package import Model
 
 /// One line of a staging journal: what recovery must know of a node.
-package enum JournalRecord: Hashable, Sendable {
+package indirect enum JournalRecord: Hashable, Sendable {
     /// An unborn file got a name, its first or another one.
     case created(NodeNumber, StagedPlace, JournalAttributes, recalls: Int64?)
     /// A memory is being written: a copy of its revision `base` was made.
@@ -23,6 +23,8 @@ package enum JournalRecord: Hashable, Sendable {
     case replaces(NodeNumber, memory: Int64)
     /// It is committed or gone.
     case dropped(NodeNumber)
+    /// What the record says was asked for by a request, which has the kernel's number.
+    case requested(UInt64, JournalRecord)
 }
 
 /// Attributes of a staged file, as the journal has them.
@@ -45,6 +47,11 @@ package struct JournalAttributes: Hashable, Sendable {
 }
 
 extension JournalRecord {
+    /// The same record as what a request asked for, where one did.
+    func requested(by request: UInt64?) -> JournalRecord {
+        request.map { .requested($0, self) } ?? self
+    }
+
     /// The bytes of the record, without length and checksum.
     package var encoded: [UInt8] {
         var writer = RecordWriter()
@@ -80,6 +87,9 @@ extension JournalRecord {
             writer.begin(8, node)
             writer.add(UInt64(bitPattern: memory))
         case .dropped(let node): writer.begin(9, node)
+        case .requested(let request, let record):
+            writer.begin(12, NodeNumber(request))
+            writer.bytes += record.encoded
         }
         return writer.bytes
     }
@@ -113,6 +123,7 @@ extension JournalRecord {
                 reader.size().flatMap { size in
                     reader.signed().map { .length(node, size, mtime: $0) }
                 }
+            case 12: reader.nested().map { .requested(number, $0) }
             default: nil
             }
         guard let record, reader.rest.isEmpty else { return nil }
@@ -173,6 +184,12 @@ private struct RecordReader {
     var rest: ArraySlice<UInt8>
 
     mutating func byte() -> UInt8? { rest.popFirst() }
+
+    /// The record that is all the rest.
+    mutating func nested() -> JournalRecord? {
+        defer { rest = [] }
+        return JournalRecord(encoded: rest)
+    }
 
     mutating func word() -> UInt64? {
         guard rest.count >= 8 else { return nil }

@@ -38,7 +38,11 @@ extension Staging {
         }
         let memory: Int64
         do throws(LociError) {
-            memory = try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
+            memory = try tenant.catalog.write(
+                .normal,
+                origin: caller.origin,
+                request: caller.request
+            ) { transaction in
                 transaction.holdsNames = hasNames
                 try transaction.unlinkForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
@@ -86,7 +90,11 @@ extension Staging {
         do throws(LociError) {
             // The copy replaces bytes that may have been synced.
             _ = try fsync(foreign)
-            try tenant.catalog.write(.normal, origin: caller.origin) { transaction in
+            try tenant.catalog.write(
+                .normal,
+                origin: caller.origin,
+                request: caller.request
+            ) { transaction in
                 try transaction.removeForeign(node: foreign)
             }
         } catch {
@@ -162,7 +170,8 @@ extension Staging {
                 }
                 try tenant.catalog.write(
                     isSynced ? .full : .normal,
-                    origin: caller.origin
+                    origin: caller.origin,
+                    request: caller.request
                 ) { transaction in
                     try transaction.unlinkForeign(name, in: directory)
                     try transaction.insert(

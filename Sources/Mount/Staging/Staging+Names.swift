@@ -31,16 +31,26 @@ extension Staging {
             mtime: tenant.clock().nanoseconds,
             mtimeIsSet: false
         )
-        return try make(try drawNumber(), at: place, attributes, by: caller, bytes: nil)
+        return try make(
+            try drawNumber(),
+            at: place,
+            attributes,
+            by: caller,
+            bytes: nil,
+            request: caller.request
+        )
     }
 
     /// Makes an unborn file of a given number, with bytes or without.
+    ///
+    /// `request`: the one that is done by this alone.
     func make(
         _ node: NodeNumber,
         at place: StagedPlace,
         _ attributes: JournalAttributes,
         by caller: Caller,
-        bytes: (StagedBytes, size: Int64)?
+        bytes: (StagedBytes, size: Int64)?,
+        request: UInt64? = nil
     ) throws(LociError) -> Unborn {
         let now = options.now()
         let made = StagedNode(
@@ -74,7 +84,8 @@ extension Staging {
                 state.life.handle(.written, at: now)
                 return state.action(at: now)
             }
-            var records = [JournalRecord.created(node, place, attributes, recalls: recalls)]
+            let record = JournalRecord.created(node, place, attributes, recalls: recalls)
+            var records = [record.requested(by: request)]
             if let file = bytes?.0.file { records.append(.bytes(node, file: file.number)) }
             do throws(LociError) {
                 try writeJournal(records)
@@ -190,14 +201,16 @@ extension Staging {
                 state.isSynced = false
                 return state.attributes
             }
-            try writeJournal([.created(node, place, attributes, recalls: recalls)])
+            let record = JournalRecord.created(node, place, attributes, recalls: recalls)
+            try writeJournal([record.requested(by: caller.request)])
         }
     }
 
     /// Takes the name of an unborn file away.
     ///
     /// Who has it open reads and writes on, until `forget`.
-    package func unlink(_ node: NodeNumber) throws(LociError) {
+    /// `request`: the one that is done by this alone.
+    package func unlink(_ node: NodeNumber, request: UInt64? = nil) throws(LociError) {
         try withUnborn(node) { (staged, place, recalls) throws(LociError) in
             let uid = staged.state.withLock { $0.origin.uid }
             names.withLock { names in
@@ -211,7 +224,7 @@ extension Staging {
                 namelessCount.wrappingAdd(1, ordering: .releasing)
             }
             // Without the record, recovery would bring the file back: that loses nothing.
-            try? writeJournal([.unnamed(node)])
+            try? writeJournal([JournalRecord.unnamed(node).requested(by: request)])
         }
     }
 
@@ -343,7 +356,7 @@ extension Staging {
         }
     }
 
-    private func add(_ staged: StagedNode, _ place: StagedPlace, _ names: inout Names) {
+    func add(_ staged: StagedNode, _ place: StagedPlace, _ names: inout Names) {
         names.nodes[staged.node] = staged
         names.unborn[place.directory, default: [:]][place.name] = staged.node
         unbornCount.wrappingAdd(1, ordering: .releasing)

@@ -81,8 +81,11 @@ extension Staging {
         _ caller: Caller,
         _ known: [KnownName]
     ) throws(LociError) -> RevisionNumber {
-        let (base, first, last) = try tenant.catalog.write(.normal, origin: caller.origin) {
-            transaction in
+        let (base, first, last) = try tenant.catalog.write(
+            .normal,
+            origin: caller.origin,
+            request: caller.request
+        ) { transaction in
             transaction.holdsNames = hasNames
             let row = try transaction.memory(memory, still: shown)
             let since = try transaction.nextChange()
@@ -117,10 +120,11 @@ extension Staging {
                 let now = try tenant.catalog.read { try $0.memory(row: memory)?.node }
                 guard now == shown else { throw .notUnborn(shown) }
                 try announce(staged, replacing: memory, by: caller)
-                guard let item = try seal(staged, goal: .replacing(memory)) else {
+                guard var item = try seal(staged, goal: .replacing(memory)) else {
                     throw .notUnborn(node)
                 }
-                    if let error = commit([item]).first?.error { throw error }
+                item.request = caller.request
+                if let error = commit([item]).first?.error { throw error }
             } catch {
                 giveBack(staged)
                 throw error

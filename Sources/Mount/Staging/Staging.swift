@@ -85,6 +85,21 @@ package final class Staging: Sendable {
         try self.init(tenant: tenant, session: session, options: options, onCommit: onCommit)
     }
 
+    /// Goes on with the session of an earlier daemon of the same mount, whose lock somebody kept.
+    ///
+    /// `resume` takes up what it has staged.
+    convenience init(
+        tenant: Tenant,
+        resuming lock: SharedFile,
+        options: StagingOptions,
+        onCommit: @escaping @Sendable (CommittedBatch) -> Void
+    ) throws(LociError) {
+        let session = try staged(tenant.session) { () throws(Errno) in
+            try tenant.staging.resume(session: tenant.session, lock: lock.file)
+        }
+        try self.init(tenant: tenant, session: session, options: options, onCommit: onCommit)
+    }
+
     init(
         tenant: Tenant,
         session: StagingSession,
@@ -123,6 +138,15 @@ package final class Staging: Sendable {
         // What could not be committed stays for recovery.
         if report.left.isEmpty { try? space.session.end() }
         return report
+    }
+
+    /// Ends the thread, and leaves what is staged to whoever takes over.
+    package func letGo() {
+        isStopping.store(true, ordering: .releasing)
+        wake.signal()
+        thread.withLock { $0.take() }?.join()
+        // Nobody is to find half a commit.
+        awaitCommit()
     }
 
     /// Rises with each commit; see the type's description.

@@ -173,6 +173,21 @@ extension Staging {
             // A power cut took it, or it was removed when its journal could not say so.
             if status == nil { return false }
         }
+        var state = state(of: entry, standing, status, by: "loci recovery")
+        state.isDoubtful = isDoubtful
+        state.isRecovered = true
+        let made = StagedNode(node, state)
+        names.withLock { $0.nodes[node] = made }
+        return true
+    }
+
+    /// What a node is whose bytes and looks an earlier process left.
+    func state(
+        of entry: StagingReplay.Entry,
+        _ standing: StagedNode.Standing,
+        _ status: FileStatus?,
+        by actor: String?
+    ) -> StagedNode.State {
         let time =
             status?.modificationTime ?? entry.contentTime ?? tenant.clock().nanoseconds
         var attributes =
@@ -187,7 +202,7 @@ extension Staging {
         if !attributes.mtimeIsSet { attributes.mtime = time }
         var life = StagedFileLife(isUnborn: entry.memory == nil, limits: options.limits)
         life.handle(.written, at: options.now())
-        var state = StagedNode.State(
+        return StagedNode.State(
             standing: standing,
             bytes: entry.file.map { StagedBytes(space.file($0), in: space) }
                 ?? entry.content.map { StagedBytes($0, in: space) },
@@ -195,16 +210,11 @@ extension Staging {
             attributes: attributes,
             ctime: time,
             life: life,
-            origin: Origin(actor: "loci recovery", uid: attributes.uid)
+            origin: Origin(actor: actor ?? "uid:\(attributes.uid)", uid: attributes.uid)
         )
-        state.isDoubtful = isDoubtful
-        state.isRecovered = true
-        let made = StagedNode(node, state)
-        names.withLock { $0.nodes[node] = made }
-        return true
     }
 
-    private func status(ofFile number: UInt64) throws(LociError) -> FileStatus? {
+    func status(ofFile number: UInt64) throws(LociError) -> FileStatus? {
         do throws(Errno) {
             return try space.file(number).openAnew().file.status()
         } catch .noSuchFile {

@@ -22,6 +22,11 @@ package struct StagingReplay: Sendable {
     }
 
     package private(set) var entries: [NodeNumber: Entry] = [:]
+    /// Unborn files that lost their name: they matter to who has them open, as long as the mount
+    /// lives.
+    package private(set) var nameless: [NodeNumber: Entry] = [:]
+    /// The requests that were done, by the kernel's number.
+    package private(set) var requests: Set<UInt64> = []
 
     package init(_ records: [JournalRecord]) {
         for record in records { apply(record) }
@@ -40,31 +45,49 @@ package struct StagingReplay: Sendable {
             entries[node]?.base = base
             entries[node]?.place = nil
         case .bytes(let node, let file):
-            entries[node, default: Entry()].file = file
-            entries[node]?.content = nil
-            entries[node]?.isSynced = false
+            update(node) { entry in
+                entry.file = file
+                entry.content = nil
+                entry.isSynced = false
+            }
         case .inline(let node):
-            entries[node, default: Entry()].file = nil
-            entries[node]?.content = []
-            entries[node]?.isSynced = false
+            update(node) { entry in
+                entry.file = nil
+                entry.content = []
+                entry.isSynced = false
+            }
         case .content(let node, let offset, let bytes, let mtime):
             // After a power cut too: what stands in the journal was written in this order.
-            entries[node]?.content?.put(bytes, at: Int(offset))
-            entries[node]?.contentTime = mtime
+            update(node) { entry in
+                entry.content?.put(bytes, at: Int(offset))
+                entry.contentTime = mtime
+            }
         case .length(let node, let size, let mtime):
-            entries[node]?.content?.resize(to: Int(size))
-            entries[node]?.contentTime = mtime
+            update(node) { entry in
+                entry.content?.resize(to: Int(size))
+                entry.contentTime = mtime
+            }
         case .unnamed(let node):
-            // Nobody could reach it but who had it open, and they are gone.
-            entries[node] = nil
-        case .attributes(let node, let attributes):
-            entries[node, default: Entry()].attributes = attributes
-        case .synced(let node):
-            entries[node, default: Entry()].isSynced = true
+            nameless[node] = entries.removeValue(forKey: node)
+        case .attributes(let node, let attributes): update(node) { $0.attributes = attributes }
+        case .synced(let node): update(node) { $0.isSynced = true }
         case .replaces(let node, let memory):
             entries[node, default: Entry()].replaces = memory
         case .dropped(let node):
             entries[node] = nil
+            nameless[node] = nil
+        case .requested(let request, let record):
+            requests.insert(request)
+            apply(record)
+        }
+    }
+
+    /// Changes what is known of a node, whether it has a name or not.
+    private mutating func update(_ node: NodeNumber, _ body: (inout Entry) -> Void) {
+        if nameless[node] == nil {
+            body(&entries[node, default: Entry()])
+        } else {
+            body(&nameless[node, default: Entry()])
         }
     }
 }

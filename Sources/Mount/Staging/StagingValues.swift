@@ -5,10 +5,13 @@ package import Model
 package struct Caller: Hashable, Sendable {
     package var origin: Origin
     package var gid: UInt32
+    /// The kernel's number of the request.
+    package var request: UInt64?
 
-    package init(origin: Origin, gid: UInt32) {
+    package init(origin: Origin, gid: UInt32, request: UInt64? = nil) {
         self.origin = origin
         self.gid = gid
+        self.request = request
     }
 }
 

@@ -1,5 +1,7 @@
+import Blobs
 import FUSE
 import Glibc
+import Linux
 import Model
 import Synchronization
 
@@ -30,11 +32,27 @@ final class GeneratedNodes: Sendable {
     }
 
     private struct State {
-        var next = Place.firstGenerated
+        var next: UInt64
+        /// Numbers below may be given out; the mark says so to whoever takes over.
+        var end: UInt64
         var contents: [UInt64: Content] = [:]
     }
 
-    private let state = Mutex(State())
+    /// Numbers that the mark is moved by at once.
+    private static let block: UInt64 = 1024
+
+    private let state: Mutex<State>
+    private let mark: SessionMark
+
+    /// Begins above all numbers that an earlier daemon of the same session may have given out: the
+    /// kernel may know those yet.
+    init(_ session: StagingSession) throws(LociError) {
+        mark = try staged("generated") { () throws(Errno) in
+            try SessionMark("generated", in: session)
+        }
+        let first = max(Place.firstGenerated, mark.value)
+        state = Mutex(State(next: first, end: first))
+    }
 
     /// How many nodes the kernel knows.
     var count: Int { state.withLock { $0.contents.count } }
@@ -42,6 +60,12 @@ final class GeneratedNodes: Sendable {
     func add(_ content: Content) -> UInt64 {
         state.withLock { state in
             let number = state.next
+            if number >= state.end || number < state.end - Self.block {
+                state.end = number + Self.block
+                // Where it cannot be written, a later daemon may give a number twice: a text that is
+                // stale, for whoever has it open.
+                try? mark.write(state.end)
+            }
             // After 2³² lookups the numbers begin again; those still known are passed over.
             state.next += 1
             if state.next >= 1 << 32 { state.next = Place.firstGenerated }

@@ -31,7 +31,7 @@ extension LociFileSystem {
         switch place {
         case .special(let special): return specialAppearance(special)
         case .generated(let number):
-            guard let content = generated.content(of: number) else { throw Self.goneNode }
+            guard let content = generated.content(of: number) else { throw Self.staleNode }
             return generated.appearance(of: number, content)
         case .meta(let number):
             return try appearance(of: number, id: place.id, thread)
@@ -89,6 +89,16 @@ extension LociFileSystem {
         .notFound,
         subject: "file",
         message: "The file is no longer there"
+    )
+
+    /// A text that an earlier daemon of this mount made: told so, the kernel looks its path up again,
+    /// and its caller notices nothing.
+    static let staleNode = LociError(
+        .inputOutput,
+        subject: ".loci",
+        message: "The text was made by a daemon that ended",
+        remedy: "Open the file again",
+        systemError: Errno.stale.rawValue
     )
 
     // MARK: Changing

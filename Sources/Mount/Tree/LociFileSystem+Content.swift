@@ -17,7 +17,7 @@ extension LociFileSystem {
         do {
             switch Place(node) {
             case .generated(let number):
-                guard let content = generated.content(of: number) else { throw Self.goneNode }
+                guard let content = generated.content(of: number) else { throw Self.staleNode }
                 let start = min(Int(clamping: offset), content.bytes.count)
                 let end = min(start + size, content.bytes.count)
                 let piece = Array(content.bytes[start..<end])
@@ -200,7 +200,7 @@ extension LociFileSystem {
         do {
             switch Place(node) {
             case .generated(let number):
-                guard let content = generated.content(of: number) else { throw Self.goneNode }
+                guard let content = generated.content(of: number) else { throw Self.staleNode }
                 request.reply(bytes: content.bytes)
             case .node(let number):
                 let target = try foreignFiles.open(number, .readOnly).readAll(limit: 4096)

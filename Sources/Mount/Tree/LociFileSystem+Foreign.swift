@@ -111,6 +111,9 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if let done = try doneEntry(request, name, in: parent, thread) {
+                return request.reply(done)
+            }
             let name = try Name(name)
             let target = unsafe target.withUnsafeBytes { unsafe Array($0) }
             let reader = try thread.current()

@@ -54,7 +54,7 @@ extension LociFileSystem {
 
     private static let loci = Name(unchecked: Array(".loci".utf8))
 
-    private func find(
+    func find(
         _ name: Name,
         in place: Place,
         _ who: Asker,

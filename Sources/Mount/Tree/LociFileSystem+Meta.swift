@@ -103,7 +103,7 @@ extension LociFileSystem {
         _ caller: Caller,
         _ thread: ThreadReader
     ) throws {
-        guard let content = generated.content(of: number) else { throw Self.goneNode }
+        guard let content = generated.content(of: number) else { throw Self.staleNode }
         switch content.edits {
         case .nothing: throw Self.generatedFile
         case .memory(let row): try writeMeta(row, bytes, at: offset, caller, thread)

@@ -16,8 +16,11 @@ extension LociFileSystem {
         _ body: (CatalogTransaction) throws -> R
     ) throws -> R {
         Request.passTurn()
-        let (result, before, last) = try catalog.write(.normal, origin: caller.origin) {
-            transaction in
+        let (result, before, last) = try catalog.write(
+            .normal,
+            origin: caller.origin,
+            request: caller.request
+        ) { transaction in
             transaction.holdsNames = staging.hasNames
             let before = transaction.newestChange
             let result = try body(transaction)
@@ -59,6 +62,9 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if let done = try doneEntry(request, name, in: parent, thread) {
+                return request.reply(done)
+            }
             guard mode & S_IFMT == S_IFREG else {
                 throw LociError(
                     .notPermitted,
@@ -149,6 +155,9 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if let done = try doneEntry(request, name, in: parent, thread) {
+                return request.reply(done)
+            }
             let made = try makeDirectory(
                 try Name(name),
                 in: Place(parent),
@@ -212,6 +221,7 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if isDone(request) { return request.succeed() }
             let name = try Name(name)
             let caller = caller(of: request)
             try again { try removeFile(name, in: Place(parent), caller, thread) }
@@ -229,7 +239,7 @@ extension LociFileSystem {
     ) throws {
         let directory = try writableDirectory(place, thread.current())
         if let unborn = staging.lookup(name, in: directory.number) {
-            try staging.unlink(unborn.node)
+            try staging.unlink(unborn.node, request: caller.request)
             return noteUnlinked(unborn.node, .file)
         }
         let reader = try thread.current()
@@ -282,6 +292,7 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if isDone(request) { return request.succeed() }
             try removeDirectory(try Name(name), in: Place(parent), caller(of: request), thread)
             request.succeed()
         } catch {

@@ -25,6 +25,7 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            if isDone(request) { return request.succeed() }
             let reader = try thread.current()
             let move = Move(
                 from: try writableDirectory(Place(parent), reader),

@@ -28,6 +28,9 @@ extension LociFileSystem {
             .init("mount_point", .string(settings.mountPoint)),
             .init("session", .string(catalog.session)),
             .init("pid", .integer(Int64(RunningProcess.current.id))),
+            .init("keeper", keeper.map { .integer(Int64($0)) } ?? .null),
+            .init("restarts", .integer(Int64(succession.restarts))),
+            .init("last_death", succession.lastDeath.map { .string($0) } ?? .null),
             .init("subdir", JSON(path: NamePath(settings.subdirectoryPath))),
             .init("options", .string(options.text)),
             .init("memories", .integer(counts.live)),
@@ -49,6 +52,8 @@ extension LociFileSystem {
             ),
         ])
     }
+
+    private var keeper: Int32? { isKeeperGone.isSet ? nil : succession.keeper }
 
     private func describe(_ layout: Layout, _ reader: CatalogReader) throws -> JSON {
         .object([

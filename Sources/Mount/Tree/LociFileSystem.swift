@@ -57,7 +57,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     package let staging: Staging
     /// By thread index.
     private let readers: [ThreadReader]
-    let generated = GeneratedNodes()
+    let generated: GeneratedNodes
     /// What `.loci/migration` is made of; without it there is none.
     let panel: MigrationPanel?
     let migrationTexts = MigrationTexts()
@@ -78,25 +78,35 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// While set, every thread ends its read transaction after each request.
     let checkpointWaits: CheckpointGate
     let expectedLayout = Expectation()
+    package let succession: Succession
+    /// Whether the keeper ended: nobody starts this daemon again.
+    let isKeeperGone = Once()
 
     package init(
         tenant: Tenant,
         settings: Settings,
         staging: Staging,
         ownChanges: OwnChanges,
-        panel: MigrationPanel? = nil
+        panel: MigrationPanel? = nil,
+        succession: Succession = Succession()
     ) throws(LociError) {
         self.tenant = tenant
         self.settings = settings
         self.staging = staging
         self.ownChanges = ownChanges
         self.panel = panel
+        self.succession = succession
+        generated = try GeneratedNodes(staging.space.session)
         let catalog = tenant.catalog
         self.catalog = catalog
         started = tenant.clock()
         readers = (0..<settings.threads).map { _ in ThreadReader(catalog) }
         foreignFiles = staging.foreignFiles
         checkpointWaits = CheckpointGate()
+        guard succession.isTakeover else { return }
+        // What the earlier daemon knew of that, nobody knows any more.
+        specialViewsUsed.set()
+        expectedLayout.begin()
     }
 
     var options: MountOptions { settings.options }
@@ -126,7 +136,8 @@ package final class LociFileSystem: FileSystem, Sendable {
                 process: thread(request.threadIndex).command(of: pid),
                 reason: options.reason
             ),
-            gid: request.gid
+            gid: request.gid,
+            request: request.number
         )
     }
 
