@@ -1,3 +1,4 @@
+import Catalog
 import Glibc
 import Linux
 import Testing
@@ -34,6 +35,22 @@ struct NamesTests {
         #expect(throws: Failed(code: EINVAL)) { try mounted.write("note.md", "x") }
         #expect(try mounted.read(".loci/last-error").contains("note.md"))
         #expect(try mounted.list() == [])
+    }
+
+    @Test("a directory that was emptied right after a cut-over can still be removed")
+    func emptiedAfterCutover() async throws {
+        let mounted = try MountedTenant("user={user}")
+        let old = try mounted.outside.catalog.read { try $0.layouts().listed }
+        let new = try mounted.addLayout("owner={user}")
+        for _ in 0..<20 {
+            try await mounted.add("user=bob/a.md", "a")
+            #expect(try mounted.list("user=bob") == ["a.md"])
+            // The mount's readers do not know of it before they begin anew.
+            try mounted.list(layout: new)
+            try mounted.remove("user=bob/a.md")
+            try mounted.removeDirectory("user=bob")
+            try mounted.list(layout: old.number)
+        }
     }
 
     @Test("moving a memory changes its attributes and keeps its id, inode and history")

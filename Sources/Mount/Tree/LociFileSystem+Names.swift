@@ -253,15 +253,15 @@ extension LociFileSystem {
             try removeForeign(entry, caller)
         case .memory:
             let known = [KnownName(directory: directory.number, name: name)]
-            let perishable = try perishable(directory, reader)
-            let row = try change(by: caller, known: known) { transaction in
-                guard let row = node.memory else { throw Self.goneNode }
+            guard let row = node.memory else { throw Self.goneNode }
+            let ending = try change(by: caller, known: known) { transaction in
+                let found = try perishable(place, transaction.reader)
                 _ = try transaction.trash(transaction.memory(row, still: entry.node))
-                return row
+                return found
             }
             noteUnlinked(entry.node, .file)
             staging.noteUnlinked(row, name, in: directory.number, by: caller)
-            try noteVanished(perishable, caller, thread)
+            try noteVanished(ending, caller, thread)
         }
     }
 
@@ -340,14 +340,15 @@ extension LociFileSystem {
             )
         else { throw Self.goneNode }
         let known = [KnownName(directory: directory.number, name: name)]
-        let perishable = try perishable(directory, reader)
-        try change(by: caller, known: known) { transaction in
+        let ending = try change(by: caller, known: known) { transaction in
+            let found = try perishable(place, transaction.reader)
             try transaction.removeDirectory(entry, view: layout)
+            return found
         }
         if try thread.current().node(node.number) == nil {
             noteUnlinked(node.number, .directory(node))
         }
-        try noteVanished(perishable, caller, thread)
+        try noteVanished(ending, caller, thread)
     }
 
     package func link(

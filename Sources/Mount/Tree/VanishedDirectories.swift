@@ -71,10 +71,15 @@ extension LociFileSystem {
         let node: Node
     }
 
-    /// The directories that end with the last name in `directory`: it and those above it that only
-    /// unlisted layouts have, from the innermost on.
-    func perishable(_ directory: Directory, _ reader: CatalogReader) throws -> [Perishable] {
-        guard directory.view == .main else { return [] }
+    /// The directories that end with the last name in the one of `place`: it and those above it
+    /// that only unlisted layouts have, from the innermost on.
+    ///
+    /// `reader`: the transaction's that removes the name. Another one may not know yet that a
+    /// cut-over made a layout one that is not listed.
+    func perishable(_ place: Place, _ reader: CatalogReader) throws -> [Perishable] {
+        guard let directory = try directory(place, reader), directory.view == .main else {
+            return []
+        }
         let table = directory.table
         var found: [Perishable] = []
         var current = directory.number
