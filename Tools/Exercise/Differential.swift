@@ -76,6 +76,7 @@ struct Differential {
         recent.append(operation)
         if recent.count > 2 * Self.remembered { recent.removeFirst(Self.remembered) }
         comparer.begin()
+        if operation.isMapping { noteMapping(number, operation) }
         let rules = DifferentialRules { [plain = comparer.plain] path in
             try? plain.status(path).kind
         }
@@ -104,6 +105,14 @@ struct Differential {
         tree.slots = comparer.plain.slots.indices.filter { comparer.plain.slots[$0] != nil }
         if number % 500 == 0 { try comparer.compareAll(fresh: number % 2000 == 0) }
         if number % 5000 == 0 { try compareViews() }
+    }
+
+    /// Writes down what is mapped, beside the plain directory: a page that cannot be read ends this
+    /// process.
+    private func noteMapping(_ number: Int, _ operation: DifferentialOperation) {
+        let line = Array("mapping: \(number) \(operation)\n".utf8)
+        let path = options.plain + ".mapping"
+        try? File.open(path, [.writeOnly, .create, .truncate]).write(line)
     }
 
     private mutating func count(

@@ -138,6 +138,13 @@ extension DifferentialOperation {
         }
     }
 
+    var isMapping: Bool {
+        switch self {
+        case .mapRead, .mapWrite: true
+        default: false
+        }
+    }
+
     /// Whether a file may have other bytes afterwards.
     var changesBytes: Bool {
         switch self {
