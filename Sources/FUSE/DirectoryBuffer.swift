@@ -28,6 +28,9 @@ package struct DirectoryBuffer: ~Copyable {
 
     package var isEmpty: Bool { count == 0 }
 
+    /// Takes back all that was added.
+    package mutating func clear() { count = 0 }
+
     /// Adds a name with what a lookup of it would answer, or does nothing if it does not fit.
     ///
     /// The cookie, never 0, is where a later call goes on after this entry. Returns whether the

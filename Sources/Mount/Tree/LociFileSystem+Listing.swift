@@ -14,7 +14,15 @@ extension LociFileSystem {
         let thread = thread(attempt.thread)
         defer { finish(thread) }
         do {
+            var generation = staging.commitGeneration
             try list(Place(node), ListingCursor(cookie), into: &listing, thread)
+            // As in `steady`: a row from before a commit has a size and a time that are not true
+            // any more, and the kernel would keep them.
+            while staging.commitGeneration != generation {
+                listing.clear()
+                generation = staging.commitGeneration
+                try list(Place(node), ListingCursor(cookie), into: &listing, thread)
+            }
             request.reply(listing)
         } catch {
             request.fail(errno(of: error, attempt))
