@@ -194,9 +194,11 @@ struct ToolsTests {
             write 1 & one=$!
             write 2 & two=$!
             # A third connection reads while they write, and keeps the WAL.
-            for i in $(seq 20); do sqlite3 -readonly "$D" 'PRAGMA integrity_check' | grep -qx ok; done
+            for i in $(seq 20); do
+                sqlite3 -cmd '.timeout 60000' -readonly "$D" 'PRAGMA integrity_check' | grep -qx ok
+            done
             wait $one; wait $two
-            sqlite3 "$D" 'SELECT writer, count(*), sum(number) FROM t GROUP BY writer;
+            sqlite3 -cmd '.timeout 60000' "$D" 'SELECT writer, count(*), sum(number) FROM t GROUP BY writer;
                 PRAGMA integrity_check; PRAGMA wal_checkpoint(TRUNCATE);'
             cp "$D" "$W/copy.db"
             sqlite3 "$W/copy.db" 'SELECT count(*) FROM t'
