@@ -4,9 +4,9 @@ import Synchronization
 
 /// The bytes that one node has in staging.
 ///
-/// Few bytes stand in memory, and each change of them in the journal: making a file costs ten times
-/// as much as writing what a note has, and `fsync` is one sync of the journal. More bytes have a
-/// file of the session's folder.
+/// Few bytes stand in memory, and each change of them in the journal: making a file costs far more
+/// than writing what a note has, and `fsync` is one sync of the journal. More bytes have a file of
+/// the session's folder.
 ///
 /// Once sealed, its bytes never change: who writes takes a copy.
 final class StagedBytes: Sendable {
