@@ -55,10 +55,10 @@ struct DifferentialTests {
     }
 
     @Test("the same operations come to the same on a mount and on a plain directory, in migrations")
-    func migrating() throws {
+    func migrating() async throws {
         let tenant = try MountedStore(scheme: "user={user}/{folder...}", mounted: false)
         try tenant.remount("layout=1")
-        let outcome = try tenant.shell(
+        let outcome = try await tenant.longShell(
             Self.migrateMeanwhile
                 + """
                 mkdir "$W/plain"
@@ -84,10 +84,10 @@ struct DifferentialTests {
     }
 
     @Test("the same operations come to the same where directories may be empty")
-    func bare() throws {
+    func bare() async throws {
         let tenant = try MountedStore(scheme: "user={user}/{folder...}", mounted: false)
         try tenant.remount("layout=1")
-        let outcome = try tenant.shell(
+        let outcome = try await tenant.longShell(
             """
             mkdir "$W/plain"
             exec Exercise differential "$M" "$W/plain" \(Self.seed) \(Self.length(10_000)) bare 2>&1

@@ -1,7 +1,7 @@
 import Testing
 
 /// How a mount comes to its end, and what people and the system see of it.
-@Suite("A mount ends well", .serialized, .timeLimit(.minutes(5)))
+@Suite("A mount ends well", .serialized, .timeLimit(.minutes(20)))
 struct EndingTests {
     /// The daemon of the mount, as the mount and the arguments of processes know it.
     private static let daemon = """

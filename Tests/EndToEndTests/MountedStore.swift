@@ -72,6 +72,21 @@ final class MountedStore: Sendable {
         )
     }
 
+    /// Runs a script that takes minutes, on a thread of its own.
+    ///
+    /// In the pool, which has a thread a processor, it would keep the other tests waiting.
+    func longShell(_ script: String) async throws -> Outcome {
+        try await withCheckedThrowingContinuation { continuation in
+            do {
+                _ = try Thread.spawn(name: "script") {
+                    continuation.resume(with: Result { try self.shell(script) })
+                }
+            } catch {
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
     /// Runs a script that has to succeed, each of its commands too.
     @discardableResult
     func must(_ script: String) throws -> Outcome {

@@ -8,7 +8,7 @@ import Testing
 @testable import Loci
 @testable import Mount
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct ForeignTests {
     typealias Failed = MountedTenant.Failed
 

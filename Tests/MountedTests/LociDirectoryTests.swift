@@ -6,7 +6,7 @@ import Testing
 @testable import Model
 @testable import Mount
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct LociDirectoryTests {
     typealias Failed = MountedTenant.Failed
 

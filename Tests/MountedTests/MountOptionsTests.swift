@@ -45,7 +45,7 @@ import Testing
     }
 }
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct MountPointTests {
     private func code(_ body: () throws -> Void) -> LociError.Code? {
         do {

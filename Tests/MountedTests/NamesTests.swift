@@ -6,7 +6,7 @@ import Testing
 @testable import Loci
 @testable import Mount
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct NamesTests {
     typealias Failed = MountedTenant.Failed
 

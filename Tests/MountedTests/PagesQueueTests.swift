@@ -5,7 +5,7 @@ import Testing
 @testable import FUSE
 @testable import Mount
 
-@Suite("The queue of pages to drop", .timeLimit(.minutes(1)))
+@Suite("The queue of pages to drop", .timeLimit(.minutes(20)))
 struct PagesQueueTests {
     @Test("holds each node once, and lets who adds to a full one wait")
     func bound() throws {

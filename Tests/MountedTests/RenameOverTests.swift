@@ -7,7 +7,7 @@ import Testing
 @testable import Mount
 
 /// What a rename replaces is there until the rename succeeds, and gone then.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct RenameOverTests {
     typealias Failed = MountedTenant.Failed
 

@@ -8,7 +8,7 @@ import Testing
 @testable import Mount
 
 // Requests that were received, and done, and not answered: who takes over answers them.
-@Suite("A daemon that takes over", .timeLimit(.minutes(3)))
+@Suite("A daemon that takes over", .timeLimit(.minutes(20)))
 struct TakeoverTests {
     private static let mkdir: UInt32 = 9
     private static let mknod: UInt32 = 8

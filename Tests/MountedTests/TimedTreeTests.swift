@@ -5,7 +5,7 @@ import Testing
 @testable import Loci
 @testable import Mount
 
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct TimedTreeTests {
     @Test("a memory that is there before the mount is listed and reads its bytes")
     func listsAndReads() async throws {

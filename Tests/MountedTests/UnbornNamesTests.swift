@@ -9,7 +9,7 @@ import Testing
 @testable import Mount
 
 /// Files that are not yet memories are as good as any other to who looks at their names.
-@Suite(.serialized, .timeLimit(.minutes(2)))
+@Suite(.serialized, .timeLimit(.minutes(20)))
 struct UnbornNamesTests {
     private func times(_ mounted: MountedTenant, _ name: String) throws -> Int64 {
         let time = try mounted.status(name).st_mtim

@@ -216,7 +216,7 @@ extension Trait where Self == CallSidesTrait {
 }
 
 /// The same system calls on a mount and in a plain directory, with the same results.
-@Suite("System calls", .serialized, .callSides, .timeLimit(.minutes(5)))
+@Suite("System calls", .serialized, .callSides, .timeLimit(.minutes(20)))
 struct CallTests {
     static let (noReplace, exchange): (UInt32, UInt32) = (1, 2)
 }

@@ -9,7 +9,7 @@ import Testing
 @testable import Mount
 
 /// A directory that is listed while it changes.
-@Suite("A directory of 100,000 names", .serialized, .timeLimit(.minutes(5)))
+@Suite("A directory of 100,000 names", .serialized, .timeLimit(.minutes(20)))
 struct ManyEntriesTests {
     private static let count = 100_000
 
