@@ -16,6 +16,9 @@ package protocol BlobStore: Sendable {
     /// Opens a blob for reading at any offset; it stays readable when the key is removed.
     func open(_ key: BlobKey) throws(BlobError) -> File
 
+    /// Opens a blob for reading if that waits for nothing; nil where it would, and where it fails.
+    func openWithoutWaiting(_ key: BlobKey) -> File?
+
     /// In bytes; nil where no blob has the key.
     func size(of key: BlobKey) throws(BlobError) -> Int64?
 
@@ -84,6 +87,8 @@ package enum KeptItem: Hashable, Sendable {
 }
 
 extension BlobStore {
+    package func openWithoutWaiting(_ key: BlobKey) -> File? { nil }
+
     /// Whether a blob has the key.
     package func exists(_ key: BlobKey) throws(BlobError) -> Bool {
         try size(of: key) != nil

@@ -27,6 +27,10 @@ package final class DirectoryBlobStore: BlobStore {
         }
     }
 
+    package func openWithoutWaiting(_ key: BlobKey) -> File? {
+        try? root.openBeneath(key.bytes, [.readOnly, .noAccessTime], onlyIfCached: true)
+    }
+
     package func size(of key: BlobKey) throws(BlobError) -> Int64? {
         try naming(key) { () throws(Errno) in
             do throws(Errno) {

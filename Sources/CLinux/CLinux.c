@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,14 +80,20 @@ static struct timespec timespec_of(int64_t nanoseconds) {
     return (struct timespec){.tv_sec = seconds, .tv_nsec = rest};
 }
 
-int clinux_open_beneath(int directory, const char *path, int flags, uint32_t mode) {
+int clinux_open_beneath(int directory, const char *path, int flags, uint32_t mode,
+                        bool only_if_cached) {
     int creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
     struct open_how how = {
         .flags = (uint64_t)(uint32_t)flags,
         .mode = creates ? mode : 0,  // openat2 refuses a mode that it would not use
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | (only_if_cached ? RESOLVE_CACHED : 0),
     };
     return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+}
+
+ssize_t clinux_read_cached(int descriptor, void *buffer, size_t size, off_t offset) {
+    struct iovec part = {.iov_base = buffer, .iov_len = size};
+    return preadv2(descriptor, &part, 1, offset, RWF_NOWAIT);
 }
 
 int clinux_openat(int directory, const char *path, int flags, uint32_t mode) {

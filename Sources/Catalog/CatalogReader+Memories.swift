@@ -90,6 +90,22 @@ extension CatalogReader {
         ).first(.integer(Int64(node.rawValue))) { row throws(SQLError) in RevisionRow(row) }
     }
 
+    /// What a node shows, as far as reading it takes: its pinned revision, else the memory's
+    /// current one.
+    package func content(shownBy node: NodeNumber) throws(SQLError) -> ShownContent? {
+        let statement = try statement(
+            """
+            SELECT n.kind, n.size, r.number, r.blob_key
+            FROM node n LEFT JOIN memory m ON m.id = n.memory
+            LEFT JOIN revision r ON r.memory = m.id AND r.number = coalesce(n.revision, m.revision)
+            WHERE n.number = ?
+            """
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(node.rawValue), at: 1)
+        return try statement.step() ? ShownContent(statement) : nil
+    }
+
     /// The directories and name of a memory in one layout.
     ///
     /// Returns nil where it has no name there: in the trash, or the layout is not served.

@@ -166,6 +166,25 @@ extension RevisionRow {
     }
 }
 
+/// What reading a node's content takes.
+package struct ShownContent: Sendable {
+    package let kind: Node.Kind
+    /// Bytes.
+    package let size: Int64
+    /// Nil where the node shows no revision.
+    package let revision: RevisionNumber?
+    /// Where its bytes are, to be checked before use; empty where the node shows no revision.
+    package let blobKey: [UInt8]
+
+    /// The columns `kind, size, number, blob_key`.
+    init(_ row: any SQLStatement) {
+        kind = Node.Kind(rawValue: row.integer(0)) ?? .foreign
+        size = row.integer(1)
+        revision = row.optionalInteger(2).map { RevisionNumber(Int($0)) }
+        blobKey = row.bytes(3)
+    }
+}
+
 /// A row of the change log.
 package struct ChangeRow: Hashable, Sendable {
     package var number: ChangeNumber

@@ -1,5 +1,6 @@
 internal import CFUSE
 internal import Glibc
+import Linux
 
 // libfuse's return codes are not looked at: a reply fails only when the caller was interrupted or
 // the mount is gone, and then there is nobody to tell.
@@ -87,6 +88,22 @@ extension Request {
             defer { unsafe buffer.deallocate() }
             unsafe reply(fileDescriptor: fileDescriptor, offset: offset, buffer: buffer)
         }
+    }
+
+    /// Answers a `read` with all `length` bytes of a small file.
+    ///
+    /// What is in memory is read with the turn held; before a disk is asked for the rest the turn
+    /// is passed on.
+    package consuming func reply(wholeFile descriptor: Int32, length: Int) {
+        guard let thread = RequestThread.current, thread.heldTurn != nil,
+            length <= RequestThread.replyCapacity
+        else { return reply(fileDescriptor: descriptor, offset: 0, size: length) }
+        let bytes = unsafe UnsafeMutableRawBufferPointer(start: thread.replyBuffer, count: length)
+        guard unsafe File.readCached(descriptor, into: bytes) else {
+            mayWait()
+            return reply(fileDescriptor: descriptor, offset: 0, size: length)
+        }
+        unsafe Self.reply(UnsafeRawBufferPointer(bytes), to: take())
     }
 
     private consuming func reply(

@@ -57,8 +57,8 @@ package struct Request: ~Copyable, @unchecked Sendable {
     /// Says that the answer may take long, as for a disk or a lock, so that another thread goes on.
     ///
     /// Only on the request thread, during the call. Needed for lookups, attributes, listings, new
-    /// files and small writes alone: they are served one after the other, being quicker than waking
-    /// a thread.
+    /// files, reads and small writes alone: they are served one after the other, being quicker than
+    /// waking a thread.
     package func mayWait() { Self.passTurn() }
 
     /// Does what `mayWait` does, for code that has no request: it is told of the calling thread's.

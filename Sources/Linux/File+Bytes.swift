@@ -7,6 +7,17 @@ extension File {
         try retrying { unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count) }
     }
 
+    /// Whether the bytes of an open file from its start on, as many as fill the buffer, were in
+    /// memory and are in the buffer now.
+    ///
+    /// Never waits for a disk; false also where that cannot be asked for (before Linux 4.14).
+    package static func readCached(
+        _ descriptor: Int32,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        unsafe clinux_read_cached(descriptor, buffer.baseAddress, buffer.count, 0) == buffer.count
+    }
+
     /// Reads until the buffer is full or the file ends; returns how much was read (`pread`).
     package func read(
         into buffer: UnsafeMutableRawBufferPointer,

@@ -90,24 +90,30 @@ extension File {
     ///
     /// Neither `..` nor an absolute path leads out (`EXDEV`), and a symbolic link anywhere on the
     /// way or at its end is refused (`ELOOP`). Needs Linux 5.6.
+    ///
+    /// `onlyIfCached`: where the names are not in memory the kernel gives up (`EAGAIN`) instead of
+    /// asking a disk. Needs Linux 5.12; before, it is `EINVAL`.
     package func openBeneath(
         _ path: some CPath,
         _ flags: OpenFlags = .readOnly,
-        mode: UInt32 = 0o666
+        mode: UInt32 = 0o666,
+        onlyIfCached: Bool = false
     ) throws(Errno) -> File {
         let number = flags.rawValue | clinux_o_cloexec
         let opened = try unsafe path.withCPath { (path) throws(Errno) in
             // EAGAIN: a rename elsewhere raced with `..`, and the kernel could not be sure.
-            for _ in 1..<16 {
+            for _ in 1..<(onlyIfCached ? 1 : 16) {
                 do throws(Errno) {
                     return try retrying {
-                        unsafe clinux_open_beneath(descriptor, path, number, mode)
+                        unsafe clinux_open_beneath(descriptor, path, number, mode, false)
                     }
                 } catch .again {
                     continue
                 }
             }
-            return try retrying { unsafe clinux_open_beneath(descriptor, path, number, mode) }
+            return try retrying {
+                unsafe clinux_open_beneath(descriptor, path, number, mode, onlyIfCached)
+            }
         }
         return File(owning: opened)
     }

@@ -15,7 +15,15 @@ extension Tenant {
         shownBy node: NodeNumber,
         reader: CatalogReader
     ) throws(LociError) -> File {
-        try open("node \(node)", reader) { try reader.revision(shownBy: node) }
+        try open("node \(node)", reader) { try reader.content(shownBy: node)?.blobKey }
+    }
+
+    /// Opens content that was found just now, if that waits for nothing.
+    ///
+    /// Nil is no failure: `openBlob` may open it, or tells why not.
+    package func openWithoutWaiting(_ content: ShownContent) -> File? {
+        guard let key = try? BlobKey(bytes: content.blobKey) else { return nil }
+        return blobs.openWithoutWaiting(key)
     }
 
     /// Opens the content of one revision, in the same way.
@@ -25,30 +33,30 @@ extension Tenant {
         reader: CatalogReader
     ) throws(LociError) -> File {
         try open("revision \(revision)", reader) {
-            try reader.revision(of: memory, revision)
+            try reader.revision(of: memory, revision).map { Array($0.blobKey.utf8) }
         }
     }
 
     private func open(
-        _ subject: String,
+        _ subject: @autoclosure () -> String,
         _ reader: CatalogReader,
-        _ row: () throws -> RevisionRow?
+        _ key: () throws -> [UInt8]?
     ) throws(LociError) -> File {
         var isSecond = false
         while true {
-            let found: RevisionRow?
-            do { found = try row() } catch {
-                throw LociError(catalogError: error, subject: subject)
+            let found: [UInt8]?
+            do { found = try key() } catch {
+                throw LociError(catalogError: error, subject: subject())
             }
-            guard let found else {
+            guard let found, !found.isEmpty else {
                 throw LociError(
                     .notFound,
-                    subject: subject,
-                    message: "There is no \(subject)."
+                    subject: subject(),
+                    message: "There is no \(subject())."
                 )
             }
             do throws(BlobError) {
-                return try blobs.open(try BlobKey(found.blobKey))
+                return try blobs.open(try BlobKey(bytes: found))
             } catch {
                 guard case .notFound = error, !isSecond else { throw LociError(blob: error) }
             }

@@ -44,6 +44,38 @@ struct FileTests {
         #expect(throws: Errno.symlinkLoop) { _ = try directory.openBeneath("passwd") }
     }
 
+    @Test("opening beneath what is in memory refuses the same, and asks no disk for a name")
+    func opensCached() throws {
+        let directory = try scratch.open()
+        _ = try make("a", "1")
+        #expect(try directory.openBeneath("a", onlyIfCached: true).status().size == 1)
+        try directory.makeSymbolicLink("passwd", to: "/etc/passwd")
+        #expect(throws: Errno.symlinkLoop) {
+            _ = try directory.openBeneath("passwd", onlyIfCached: true)
+        }
+        #expect(throws: Errno.crossDevice) {
+            _ = try directory.openBeneath("/etc/passwd", onlyIfCached: true)
+        }
+        // Nobody looked for it, so only the disk knows.
+        #expect(throws: Errno.again) {
+            _ = try directory.openBeneath("never-looked-up", onlyIfCached: true)
+        }
+    }
+
+    @Test("bytes are read from memory only where all that was asked for is there")
+    func readsCached() throws {
+        let text = String(repeating: "x", count: 3 * 4096)
+        let file = try make("a", text)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 3 * 4096, alignment: 16)
+        defer { unsafe buffer.deallocate() }
+        #expect(unsafe File.readCached(file.descriptor, into: buffer))
+        #expect(unsafe Array(buffer) == Array(text.utf8))
+        try file.sync()
+        try file.advise(.dontNeed)
+        #expect(unsafe !File.readCached(file.descriptor, into: buffer))
+        #expect(try file.read(count: 3 * 4096, at: 0) == Array(text.utf8))
+    }
+
     @Test("reading more than the limit fails instead of cutting")
     func limitsReading() throws {
         let file = try make("a", "12345")

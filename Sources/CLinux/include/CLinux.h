@@ -7,6 +7,7 @@
 #define LOCI_CLINUX_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -82,8 +83,11 @@ extern const uint32_t clinux_in_attrib;
 extern const uint32_t clinux_in_modify;
 extern const uint32_t clinux_in_close_write;
 
-// openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS.
-int clinux_open_beneath(int directory, const char *path, int flags, uint32_t mode);
+// openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, and RESOLVE_CACHED where asked for.
+int clinux_open_beneath(int directory, const char *path, int flags, uint32_t mode,
+                        bool only_if_cached);
+// preadv2 with RWF_NOWAIT: what is in memory, from `offset` on; EAGAIN where nothing is.
+ssize_t clinux_read_cached(int descriptor, void *buffer, size_t size, off_t offset);
 int clinux_openat(int directory, const char *path, int flags, uint32_t mode);
 
 int clinux_statx(int directory, const char *path, int flags, struct clinux_status *result);

@@ -23,6 +23,7 @@ extension LociFileSystem {
                 let piece = Array(content.bytes[start..<end])
                 request.reply(bytes: piece)
             case .node(let number):
+                if size > Self.quickRead { request.mayWait() }
                 if staging.attributes(of: number) != nil,
                     let bytes = try stagedBytes(number, size, offset)
                 {
@@ -31,8 +32,12 @@ extension LociFileSystem {
                 let opened = try open(number, offset: offset, size: size, thread)
                 switch consume opened {
                 case .kept(let descriptor):
+                    request.mayWait()
                     request.reply(fileDescriptor: descriptor, offset: offset, size: size)
+                case .whole(let file, let length):
+                    request.reply(wholeFile: file.descriptor, length: length)
                 case .once(let file):
+                    request.mayWait()
                     request.reply(fileDescriptor: file.descriptor, offset: offset, size: size)
                 }
             default: request.fail(EISDIR)
@@ -63,6 +68,8 @@ extension LociFileSystem {
     private enum Opened: ~Copyable {
         /// The thread keeps it open.
         case kept(Int32)
+        /// A small file, of so many bytes.
+        case whole(File, Int)
         case once(File)
     }
 
@@ -77,17 +84,24 @@ extension LociFileSystem {
         if let known = thread.blobs.descriptor(number, generation: generation) {
             return .kept(known)
         }
-        guard let node = try reader.node(number) else { throw Self.goneNode }
-        guard node.kind == .memory else {
+        guard let content = try reader.content(shownBy: number) else { throw Self.goneNode }
+        guard content.kind == .memory else {
+            Request.passTurn()
             return .once(try foreignFiles.open(number, .readOnly))
         }
-        if offset == 0, node.size <= Int64(size) {
+        guard let revision = content.revision else { throw Self.goneNode }
+        if offset == 0, content.size <= Int64(min(size, Self.quickRead)) {
+            if let file = tenant.openWithoutWaiting(content) {
+                return .whole(file, Int(content.size))
+            }
+            Request.passTurn()
+            // Not whole: by then it may be a later revision, of another size.
             return .once(try tenant.openBlob(shownBy: number, reader: reader))
         }
-        guard let revision = try reader.revision(shownBy: number) else { throw Self.goneNode }
+        Request.passTurn()
         if let known = thread.blobs.descriptor(
             number,
-            revision: revision.number,
+            revision: revision,
             generation: generation
         ) {
             return .kept(known)
@@ -96,11 +110,14 @@ extension LociFileSystem {
             thread.blobs.keep(
                 try tenant.openBlob(shownBy: number, reader: reader),
                 of: number,
-                revision: revision.number,
+                revision: revision,
                 generation: generation
             )
         )
     }
+
+    /// Copying more takes longer than waking another thread does.
+    private static let quickRead = 64 << 10
 
     // MARK: Writing
 
