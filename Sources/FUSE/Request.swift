@@ -54,6 +54,9 @@ package struct Request: ~Copyable, @unchecked Sendable {
     /// It may have done what was asked. Only on the request thread, during the call.
     package var isResent: Bool { unique & Self.resent != 0 }
 
+    /// Bytes; copying more takes longer than waking another thread does.
+    package static let quickCopy = 64 << 10
+
     /// Says that the answer may take long, as for a disk or a lock, so that another thread goes on.
     ///
     /// Only on the request thread, during the call. Needed for lookups, attributes, listings, new

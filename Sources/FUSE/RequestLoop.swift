@@ -19,9 +19,6 @@ struct RequestLoop: Sendable {
     /// After this long without work a thread counts as idle.
     static let idleAfter: UInt64 = 10_000_000
 
-    /// A larger `write` takes longer to copy than waking another thread does.
-    private static let quickWrite: UInt32 = 64 << 10
-
     private enum Received {
         case request(size: Int, waited: Bool)
         case end
@@ -74,7 +71,7 @@ struct RequestLoop: Sendable {
     /// Whether a request may take longer than waking another thread does.
     private static func mayWait(_ header: fuse_in_header) -> Bool {
         switch header.opcode {
-        case FUSE_WRITE.rawValue: header.len > quickWrite
+        case FUSE_WRITE.rawValue: header.len > Request.quickCopy
         case FUSE_MKNOD.rawValue, FUSE_LOOKUP.rawValue, FUSE_GETATTR.rawValue, FUSE_FORGET.rawValue,
             FUSE_BATCH_FORGET.rawValue, FUSE_READDIR.rawValue, FUSE_READDIRPLUS.rawValue,
             FUSE_STATFS.rawValue, FUSE_OPEN.rawValue, FUSE_OPENDIR.rawValue,

@@ -102,17 +102,15 @@ extension File {
         let number = flags.rawValue | clinux_o_cloexec
         let opened = try unsafe path.withCPath { (path) throws(Errno) in
             // EAGAIN: a rename elsewhere raced with `..`, and the kernel could not be sure.
-            for _ in 1..<(onlyIfCached ? 1 : 16) {
+            var repeats = onlyIfCached ? 0 : 15
+            while true {
                 do throws(Errno) {
                     return try retrying {
-                        unsafe clinux_open_beneath(descriptor, path, number, mode, false)
+                        unsafe clinux_open_beneath(descriptor, path, number, mode, onlyIfCached)
                     }
-                } catch .again {
-                    continue
+                } catch .again where repeats > 0 {
+                    repeats -= 1
                 }
-            }
-            return try retrying {
-                unsafe clinux_open_beneath(descriptor, path, number, mode, onlyIfCached)
             }
         }
         return File(owning: opened)

@@ -23,7 +23,7 @@ extension LociFileSystem {
                 let piece = Array(content.bytes[start..<end])
                 request.reply(bytes: piece)
             case .node(let number):
-                if size > Self.quickRead { request.mayWait() }
+                if size > Request.quickCopy { request.mayWait() }
                 if staging.attributes(of: number) != nil,
                     let bytes = try stagedBytes(number, size, offset)
                 {
@@ -32,12 +32,10 @@ extension LociFileSystem {
                 let opened = try open(number, offset: offset, size: size, thread)
                 switch consume opened {
                 case .kept(let descriptor):
-                    request.mayWait()
                     request.reply(fileDescriptor: descriptor, offset: offset, size: size)
                 case .whole(let file, let length):
                     request.reply(wholeFile: file.descriptor, length: length)
                 case .once(let file):
-                    request.mayWait()
                     request.reply(fileDescriptor: file.descriptor, offset: offset, size: size)
                 }
             default: request.fail(EISDIR)
@@ -73,6 +71,7 @@ extension LociFileSystem {
         case once(File)
     }
 
+    /// Keeps the reader's turn only where opening, and most likely reading, waits for nothing.
     private func open(
         _ number: NodeNumber,
         offset: Int64,
@@ -82,6 +81,7 @@ extension LociFileSystem {
         let reader = try thread.current()
         let generation = thread.seenGeneration
         if let known = thread.blobs.descriptor(number, generation: generation) {
+            Request.passTurn()
             return .kept(known)
         }
         guard let content = try reader.content(shownBy: number) else { throw Self.goneNode }
@@ -90,7 +90,7 @@ extension LociFileSystem {
             return .once(try foreignFiles.open(number, .readOnly))
         }
         guard let revision = content.revision else { throw Self.goneNode }
-        if offset == 0, content.size <= Int64(min(size, Self.quickRead)) {
+        if offset == 0, content.size <= Int64(min(size, Request.quickCopy)) {
             if let file = tenant.openWithoutWaiting(content) {
                 return .whole(file, Int(content.size))
             }
@@ -115,9 +115,6 @@ extension LociFileSystem {
             )
         )
     }
-
-    /// Copying more takes longer than waking another thread does.
-    private static let quickRead = 64 << 10
 
     // MARK: Writing
 
