@@ -45,13 +45,7 @@ extension LociFileSystem {
         _ thread: ThreadReader
     ) throws {
         let there = try layout(for: move, thread)
-        let back = Move(
-            from: move.to,
-            name: move.newName,
-            to: move.from,
-            newName: move.name,
-            caller: move.caller
-        )
+        let back = move.back
         let here = try layout(for: back, thread)
         let aside = Name(unchecked: Array(".\(one.id)".utf8))
         try change(by: move.caller, known: move.known) { transaction in
@@ -92,13 +86,7 @@ extension LociFileSystem {
         _ move: Move,
         _ thread: ThreadReader
     ) throws {
-        let back = Move(
-            from: move.to,
-            name: move.newName,
-            to: move.from,
-            newName: move.name,
-            caller: move.caller
-        )
+        let back = move.back
         let there = try partitionLayout(for: move, thread)
         let here = try partitionLayout(for: back, thread)
         guard one.layouts.contains(there.bit), other.layouts.contains(here.bit) else {
@@ -139,12 +127,6 @@ extension LociFileSystem {
     }
 
     private func partitionLayout(for move: Move, _ thread: ThreadReader) throws -> Layout {
-        let reader = try thread.current()
-        return try Naming(
-            move.to,
-            having: try layouts(of: move.to, reader),
-            reader,
-            now: tenant.clock()
-        ).layout(forDirectory: move.newName)
+        try naming(for: move, thread).layout(forDirectory: move.newName)
     }
 }

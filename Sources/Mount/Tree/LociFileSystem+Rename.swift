@@ -53,6 +53,11 @@ extension LociFileSystem {
         let newName: Name
         let caller: Caller
 
+        /// The move of what is there to here.
+        var back: Move {
+            Move(from: to, name: newName, to: from, newName: name, caller: caller)
+        }
+
         /// The names that the answer tells the kernel.
         var known: [KnownName] {
             [
@@ -184,13 +189,18 @@ extension LociFileSystem {
 
     /// The layout in which the new name is a memory's.
     func layout(for move: Move, _ thread: ThreadReader) throws -> Layout {
+        try naming(for: move, thread).layout(forFile: move.newName)
+    }
+
+    /// What a name may be where a move goes.
+    func naming(for move: Move, _ thread: ThreadReader) throws -> Naming {
         let reader = try thread.current()
         return try Naming(
             move.to,
             having: try layouts(of: move.to, reader),
             reader,
             now: tenant.clock()
-        ).layout(forFile: move.newName)
+        )
     }
 
     private func moveUnborn(
