@@ -234,20 +234,18 @@ struct StagingRecoveryTests {
 
     @Test("a rename over a memory that waits while its file is born leaves both as they are")
     func replaceMeetsBirth() async throws {
-        let start = Mutex<(@Sendable () -> Thread?)?>(nil)
-        let thread = Mutex<Thread?>(nil)
-        let probe = CommitProbe { step throws(LociError) in
-            guard step == .commit, let begin = start.withLock({ $0.take() }) else { return }
-            thread.withLock { $0 = begin() }
-            // It finds the file unborn, and waits for this commit.
-            SystemClock.sleep(.milliseconds(100))
-        }
-        let bench = try StagingBench(probe: probe)
+        let rival = Rival()
+        let bench = try StagingBench(probe: rival.probe)
         let memory = try bench.memory("a.md", "old")
         let node = try bench.make("temporary", "new")
-        start.withLock { $0 = Self.replacing(memory, by: node, bench.staging, bench.caller) }
+        // Held by the thread alone: a crash lets go of the staging.
+        rival.arm { [staging = bench.staging, caller = bench.caller] in
+            #expect(throws: LociError.self) {
+                try staging.replace(memory.row, shownBy: memory.node, by: node, caller)
+            }
+        }
         bench.settle()
-        try #require(thread.withLock { $0.take() }).join()
+        try rival.end()
         #expect(try bench.crashAndRecover().sessions == 1)
         #expect(try bench.read("a.md") == "old")
         #expect(try bench.read("temporary") == "new")
@@ -257,39 +255,29 @@ struct StagingRecoveryTests {
 
     @Test("a rename over a new file that is born meanwhile is told so, and never shows two")
     func renameMeetsBirth() async throws {
-        let start = Mutex<(@Sendable () -> Thread?)?>(nil)
-        let thread = Mutex<Thread?>(nil)
-        let probe = CommitProbe { step throws(LociError) in
-            guard step == .commit, let begin = start.withLock({ $0.take() }) else { return }
-            thread.withLock { $0 = begin() }
-            SystemClock.sleep(.milliseconds(100))
-        }
-        let bench = try StagingBench(probe: probe)
+        let rival = Rival()
+        let bench = try StagingBench(probe: rival.probe)
         let born = try bench.make("a.md", "first")
         bench.clock.pass(.milliseconds(400))
         let node = try bench.make("temporary", "second")
         bench.clock.pass(.milliseconds(200))
         let (staging, caller, view, tenant) =
             (bench.staging, bench.caller, try bench.view, bench.tenant)
-        start.withLock {
-            $0 = {
-                try? Thread.spawn(name: "rename") {
-                    #expect(throws: LociError.self) {
-                        try staging.rename(
-                            node,
-                            to: Name(unchecked: Array("a.md".utf8)),
-                            in: Catalog.rootNode,
-                            over: born,
-                            view: view,
-                            by: caller,
-                            tenant.catalog.makeReader()
-                        )
-                    }
-                }
+        rival.arm {
+            #expect(throws: LociError.self) {
+                try staging.rename(
+                    node,
+                    to: Name(unchecked: Array("a.md".utf8)),
+                    in: Catalog.rootNode,
+                    over: born,
+                    view: view,
+                    by: caller,
+                    tenant.catalog.makeReader()
+                )
             }
         }
         bench.staging.commitDue()
-        try #require(thread.withLock { $0.take() }).join()
+        try rival.end()
         try bench.rename("temporary", to: "a.md")
         bench.settle()
         #expect(try bench.names() == ["a.md"])
@@ -302,58 +290,31 @@ struct StagingRecoveryTests {
 
     @Test("a file that gets a tool's name while it is born is a memory by then")
     func foreignMeetsBirth() async throws {
-        let start = Mutex<(@Sendable () -> Thread?)?>(nil)
-        let thread = Mutex<Thread?>(nil)
-        let probe = CommitProbe { step throws(LociError) in
-            guard step == .commit, let begin = start.withLock({ $0.take() }) else { return }
-            thread.withLock { $0 = begin() }
-            // It waits for this commit, before or after it finds the file unborn.
-            SystemClock.sleep(.milliseconds(100))
-        }
-        let bench = try StagingBench(probe: probe)
+        let rival = Rival()
+        let bench = try StagingBench(probe: rival.probe)
         let node = try bench.make("a.md", "text")
         let (staging, caller, tenant) = (bench.staging, bench.caller, bench.tenant)
-        start.withLock {
-            $0 = {
-                try? Thread.spawn(name: "rename") {
-                    let found = staging.find(node)
-                    #expect(throws: LociError.self) {
-                        if let found {
-                            _ = try staging.letGo(
-                                found,
-                                to: Name(unchecked: Array("a.md~".utf8)),
-                                in: Catalog.rootNode,
-                                by: caller
-                            )
-                        }
-                    }
+        rival.arm {
+            let found = staging.find(node)
+            #expect(throws: LociError.self) {
+                if let found {
+                    _ = try staging.letGo(
+                        found,
+                        to: Name(unchecked: Array("a.md~".utf8)),
+                        in: Catalog.rootNode,
+                        by: caller
+                    )
                 }
             }
         }
         bench.settle()
-        try #require(thread.withLock { $0.take() }).join()
+        try rival.end()
         #expect(try bench.read("a.md") == "text")
         #expect(
             try !File.open(tenant.directory + "/foreign", [.readOnly, .directory]).entries()
                 .contains { String(decoding: $0.name, as: UTF8.self) == "\(node)" }
         )
         try await bench.expectSound()
-    }
-
-    /// Starts a thread that renames a file over a memory, and is refused.
-    private static func replacing(
-        _ memory: MemoryRow,
-        by node: NodeNumber,
-        _ staging: Staging,
-        _ caller: Caller
-    ) -> @Sendable () -> Thread? {
-        {
-            try? Thread.spawn(name: "rename") {
-                #expect(throws: LociError.self) {
-                    try staging.replace(memory.row, shownBy: memory.node, by: node, caller)
-                }
-            }
-        }
     }
 
     @Test("an error that goes away costs nothing: the commit is tried again")
@@ -398,4 +359,25 @@ struct StagingRecoveryTests {
         #expect(try bench.read("x.md") == "kept")
         try await bench.expectSound()
     }
+}
+
+/// A thread that meets a commit: it begins in the middle of one, and the commit lets it come to
+/// what it wants and wait, or find it done.
+private final class Rival: Sendable {
+    private let body = Mutex<(@Sendable () -> Void)?>(nil)
+    private let thread = Mutex<Thread?>(nil)
+
+    /// To be given to the staging that commits.
+    var probe: CommitProbe {
+        CommitProbe { step throws(LociError) in
+            guard step == .commit, let body = self.body.withLock({ $0.take() }) else { return }
+            self.thread.withLock { $0 = try? Thread.spawn(name: "rival", body) }
+            SystemClock.sleep(.milliseconds(100))
+        }
+    }
+
+    func arm(_ body: @escaping @Sendable () -> Void) { self.body.withLock { $0 = body } }
+
+    /// Waits for the thread, which must have begun.
+    func end() throws { try #require(thread.withLock { $0.take() }).join() }
 }
