@@ -19,7 +19,7 @@ struct BenchTests {
         let json =
             #"{"format":1,"mount":{"facts":{},"notes":[],"subjects":\#(subjects),"#
             + #""series":[\#(series.joined(separator: ","))]}}"#
-        let file = try File.open(tenant.root + "/work/r.json", [.writeOnly, .create, .truncate])
+        let file = try File.open(tenant.work + "/r.json", [.writeOnly, .create, .truncate])
         try file.write(Array(json.utf8))
     }
 

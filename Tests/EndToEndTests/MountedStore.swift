@@ -10,6 +10,7 @@ final class MountedStore: Sendable {
     var root: String { scratch.path }
     var mount: String { root + "/mnt" }
     var store: String { root + "/store" }
+    var work: String { root + "/work" }
 
     struct Outcome {
         let status: Int32
@@ -65,7 +66,7 @@ final class MountedStore: Sendable {
             ["bash", "-c", script],
             environment: [
                 "PATH=\(Self.programs):/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "HOME=\(root)", "M=\(mount)", "S=\(store)", "W=\(root)/work", "LC_ALL=C.UTF-8",
+                "HOME=\(root)", "M=\(mount)", "S=\(store)", "W=\(work)", "LC_ALL=C.UTF-8",
                 "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@t",
                 "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@t", "TERM=dumb",
             ]
