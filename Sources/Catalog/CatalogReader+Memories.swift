@@ -95,7 +95,7 @@ extension CatalogReader {
     package func content(shownBy node: NodeNumber) throws(SQLError) -> ShownContent? {
         let statement = try statement(
             """
-            SELECT n.kind, n.size, r.number, r.blob_key
+            SELECT n.kind, r.size, r.number, r.blob_key
             FROM node n LEFT JOIN memory m ON m.id = n.memory
             LEFT JOIN revision r ON r.memory = m.id AND r.number = coalesce(n.revision, m.revision)
             WHERE n.number = ?

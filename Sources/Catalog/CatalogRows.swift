@@ -169,7 +169,7 @@ extension RevisionRow {
 /// What reading a node's content takes.
 package struct ShownContent: Sendable {
     package let kind: Node.Kind
-    /// Bytes.
+    /// Bytes of the revision; 0 where the node shows none.
     package let size: Int64
     /// Nil where the node shows no revision.
     package let revision: RevisionNumber?
