@@ -63,19 +63,17 @@ package final class CatalogTransaction {
         }
     }
 
-    /// Not where somebody changed the directory, or set its time, since.
+    /// Not where the names in the directory changed since.
+    ///
+    /// A later `ctime` alone does not say so: the mode or the name of the directory may have
+    /// changed. A later `mtime` alone does not either: it may have been set.
     private func writeTimes(of directory: NodeNumber, _ time: Int64) throws(SQLError) {
         try reader.statement(
             """
-            UPDATE node SET mtime = ?, ctime = ?
-            WHERE number = ? AND mode & 61440 = 16384 AND ctime <= ?
+            UPDATE node SET mtime = ?1, ctime = max(ctime, ?1)
+            WHERE number = ?2 AND mode & 61440 = 16384 AND (ctime <= ?1 OR mtime <= ?1)
             """
-        ).run(
-            .integer(time),
-            .integer(time),
-            .integer(Int64(directory.rawValue)),
-            .integer(time)
-        )
+        ).run(.integer(time), .integer(Int64(directory.rawValue)))
     }
 
     func run(_ sql: StaticString, _ values: SQLValue...) throws(SQLError) {

@@ -52,6 +52,23 @@ struct UnbornNamesTests {
         #expect(try times(mounted, "set") == 1_500_000_000_000_000_000)
     }
 
+    @Test("a new name's time stays its directory's when only the mode or name of that one changes")
+    func birthAfterOtherChanges() throws {
+        let mounted = try MountedTenant("{folder...}", "quiet=10s")
+        for directory in ["d", "e", "g"] {
+            try mounted.makeDirectory(directory)
+            try mounted.write("\(directory)/a.md", "a")
+        }
+        let before = try ["d", "e", "g"].map { try times(mounted, $0) }
+        #expect(unsafe chmod(mounted.full("d"), 0o755) == 0)
+        try mounted.rename("e", "f")
+        try mounted.rename("g", "g~")
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        mounted.unmount()
+        try mounted.mount()
+        #expect(try ["d", "f", "g~"].map { try times(mounted, $0) } == before)
+    }
+
     @Test("a directory of an unlisted layout lives while it has one")
     func unlisted() async throws {
         let mounted = try MountedTenant("user={user}", "quiet=10s")
