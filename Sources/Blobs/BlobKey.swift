@@ -28,7 +28,7 @@ package struct BlobKey: Hashable, Sendable {
     /// the key unique, the partition is there for people. Of an extension only ASCII letters
     /// and digits are kept, 16 at most; an empty one becomes `bin`.
     package init(
-        partition: [String],
+        partition: [[UInt8]],
         id: String,
         revision: Int,
         extension suffix: String
@@ -38,8 +38,8 @@ package struct BlobKey: Hashable, Sendable {
         name += letters.isEmpty ? Array("bin".utf8) : Array(letters)
         var path: [UInt8] = []
         for directory in partition {
-            if path.count + directory.utf8.count + 1 + name.count > Self.maximumLength { break }
-            path += directory.utf8
+            if path.count + directory.count + 1 + name.count > Self.maximumLength { break }
+            path += directory
             path.append(Self.slash)
         }
         try self.init(bytes: path + name)
@@ -73,16 +73,20 @@ package struct BlobKey: Hashable, Sendable {
         if bytes.count > maximumLength { return "it is longer than \(maximumLength) bytes" }
         if bytes.contains(0) { return "it contains a NUL" }
         if String(validating: bytes, as: UTF8.self) == nil { return "it is not UTF-8" }
-        for segment in bytes.split(separator: slash, omittingEmptySubsequences: false) {
-            if segment.isEmpty { return "it has an empty segment" }
-            if segment.elementsEqual(".".utf8) || segment.elementsEqual("..".utf8) {
+        var start = 0
+        while true {
+            let end = bytes[start...].firstIndex(of: slash) ?? bytes.count
+            let length = end - start
+            if length == 0 { return "it has an empty segment" }
+            if length <= 2, bytes[start..<end].allSatisfy({ $0 == UInt8(ascii: ".") }) {
                 return "it has a segment '.' or '..'"
             }
-            if segment.count > maximumSegmentLength {
+            if length > maximumSegmentLength {
                 return "it has a segment of more than \(maximumSegmentLength) bytes"
             }
+            if end == bytes.count { return nil }
+            start = end + 1
         }
-        return nil
     }
 }
 

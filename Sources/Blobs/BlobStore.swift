@@ -51,9 +51,9 @@ package protocol BlobStore: Sendable {
 
     /// Removes a key; a missing one is no error.
     ///
-    /// Returns the blob's size in bytes; nil where none had the key.
+    /// Returns whether a blob had the key.
     @discardableResult
-    func remove(_ key: BlobKey) throws(BlobError) -> Int64?
+    func remove(_ key: BlobKey) throws(BlobError) -> Bool
 
     /// Removes the directories that led to these keys, from the innermost on, while they are
     /// empty.

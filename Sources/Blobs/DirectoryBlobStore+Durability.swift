@@ -44,9 +44,14 @@ extension DirectoryBlobStore {
     }
 
     package func makeDurable(_ keys: some Collection<BlobKey>) throws(BlobError) {
-        var wanted: [[UInt8]: OpenDirectory] = [:]
+        var wanted: [KeyDirectory: OpenDirectory] = [:]
+        var last: [UInt8]?
         for key in keys {
-            try naming(key) { () throws(Errno) in try collect(key.directory, &wanted) }
+            let directory = key.directory
+            // Keys come by directory, mostly.
+            if directory == last { continue }
+            try naming(key) { () throws(Errno) in try collect(directory, &wanted) }
+            last = directory
         }
         try naming(nil) { () throws(Errno) in
             if wanted.count > Self.directoriesSyncedSingly {
@@ -63,12 +68,12 @@ extension DirectoryBlobStore {
     /// The directory, and those above up to the first whose name is known to be durable.
     private func collect(
         _ path: [UInt8],
-        _ wanted: inout [[UInt8]: OpenDirectory]
+        _ wanted: inout [KeyDirectory: OpenDirectory]
     ) throws(Errno) {
         var path = path
-        while wanted[path] == nil {
+        while wanted[KeyDirectory(bytes: path)] == nil {
             let directory = try existingDirectory(path)
-            wanted[path] = directory
+            wanted[KeyDirectory(bytes: path)] = directory
             if path.isEmpty || directory.nameIsDurable.load(ordering: .acquiring) { return }
             path = Self.parent(of: path)
         }
@@ -81,8 +86,8 @@ extension DirectoryBlobStore {
     package func removeEmptyDirectories(
         above keys: some Collection<BlobKey>
     ) throws(BlobError) {
-        for path in Set(keys.map(\.directory)) {
-            try naming(nil) { () throws(Errno) in try removeEmpty(path) }
+        for path in Set(keys.map { KeyDirectory(bytes: $0.directory) }) {
+            try naming(nil) { () throws(Errno) in try removeEmpty(path.bytes) }
         }
     }
 

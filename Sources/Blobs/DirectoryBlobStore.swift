@@ -49,31 +49,30 @@ package final class DirectoryBlobStore: BlobStore {
     }
 
     @discardableResult
-    package func remove(_ key: BlobKey) throws(BlobError) -> Int64? {
+    package func remove(_ key: BlobKey) throws(BlobError) -> Bool {
         try naming(key) { () throws(Errno) in
             if let known = directories.find(key.directory) {
-                if let size = try unlink(key, in: known) { return size }
+                if try unlink(key, in: known) { return true }
                 // It may be another directory by now: in one that is gone everything is missing.
                 directories.forget(key.directory)
             }
             do throws(Errno) {
                 return try unlink(key, in: try existingDirectory(key.directory))
             } catch .noSuchFile {
-                return nil
+                return false
             } catch .notDirectory {
-                return nil
+                return false
             }
         }
     }
 
-    /// The size of what was unlinked; nil where nothing has the name.
-    private func unlink(_ key: BlobKey, in directory: OpenDirectory) throws(Errno) -> Int64? {
+    /// Returns whether something had the name.
+    private func unlink(_ key: BlobKey, in directory: OpenDirectory) throws(Errno) -> Bool {
         do throws(Errno) {
-            let size = try directory.file.status(of: key.lastComponent).size
             try directory.file.unlink(key.lastComponent)
-            return size
+            return true
         } catch .noSuchFile {
-            return nil
+            return false
         }
     }
 

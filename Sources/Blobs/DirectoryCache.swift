@@ -15,6 +15,17 @@ final class OpenDirectory: Sendable {
     }
 }
 
+/// The path of a directory of keys, to look it up by; empty at the top.
+///
+/// Its bytes are hashed at once; those of an array are taken one by one.
+struct KeyDirectory: Hashable {
+    let bytes: [UInt8]
+
+    func hash(into hasher: inout Hasher) {
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    }
+}
+
 /// The directories that were used last, open.
 ///
 /// Two generations, so that finding, adding and forgetting take constant time: when the young one
@@ -24,14 +35,15 @@ final class DirectoryCache: Sendable {
     static let generation = 128
 
     private struct State {
-        var young: [[UInt8]: OpenDirectory] = [:]
-        var old: [[UInt8]: OpenDirectory] = [:]
+        var young: [KeyDirectory: OpenDirectory] = [:]
+        var old: [KeyDirectory: OpenDirectory] = [:]
     }
 
     private let state = Mutex(State())
 
     func find(_ path: [UInt8]) -> OpenDirectory? {
         state.withLock { state in
+            let path = KeyDirectory(bytes: path)
             if let found = state.young[path] { return found }
             guard let found = state.old[path] else { return nil }
             Self.add(found, path, &state)
@@ -40,17 +52,21 @@ final class DirectoryCache: Sendable {
     }
 
     func add(_ directory: OpenDirectory, _ path: [UInt8]) {
-        state.withLock { state in Self.add(directory, path, &state) }
+        state.withLock { state in Self.add(directory, KeyDirectory(bytes: path), &state) }
     }
 
     func forget(_ path: [UInt8]) {
         state.withLock { state in
-            state.young[path] = nil
-            state.old[path] = nil
+            state.young[KeyDirectory(bytes: path)] = nil
+            state.old[KeyDirectory(bytes: path)] = nil
         }
     }
 
-    private static func add(_ directory: OpenDirectory, _ path: [UInt8], _ state: inout State) {
+    private static func add(
+        _ directory: OpenDirectory,
+        _ path: KeyDirectory,
+        _ state: inout State
+    ) {
         if state.young.count >= generation {
             state.old = state.young
             state.young = [:]

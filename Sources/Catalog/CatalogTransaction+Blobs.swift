@@ -28,6 +28,20 @@ package enum CollectReason: String, Hashable, Sendable {
     case expired
 }
 
+/// A key that waits to be collected, as its row was read.
+package struct CollectableKey: Hashable, Sendable {
+    package var key: String
+    package var notBefore: Timestamp
+    /// Nil where a newer program wrote it.
+    package var reason: CollectReason?
+
+    package init(key: String, notBefore: Timestamp, reason: CollectReason?) {
+        self.key = key
+        self.notBefore = notBefore
+        self.reason = reason
+    }
+}
+
 extension CatalogReader {
     /// Revisions to be moved: current ones of memories outside the trash first, then all others.
     ///
@@ -85,11 +99,18 @@ extension CatalogReader {
     package func collectable(
         at time: Timestamp,
         limit: Int
-    ) throws(SQLError) -> [String] {
+    ) throws(SQLError) -> [CollectableKey] {
         try statement(
-            "SELECT blob_key FROM collectable WHERE not_before <= ? ORDER BY not_before LIMIT ?"
-        ).all(.integer(time.nanoseconds), .integer(Int64(limit))) {
-            row throws(SQLError) in row.text(0)
+            """
+            SELECT blob_key, not_before, reason FROM collectable
+            WHERE not_before <= ? ORDER BY not_before LIMIT ?
+            """
+        ).all(.integer(time.nanoseconds), .integer(Int64(limit))) { row throws(SQLError) in
+            CollectableKey(
+                key: row.text(0),
+                notBefore: Timestamp(nanoseconds: row.integer(1)),
+                reason: CollectReason(rawValue: row.text(2))
+            )
         }
     }
 
@@ -170,6 +191,41 @@ extension CatalogTransaction {
         )
     }
 
+    /// Accounts for a key that a blob is about to move to.
+    ///
+    /// Returns false, and changes nothing, where it is somebody else's: a revision names it, or it
+    /// waits for another reason than a move. What this revision left there, by moving away or in a
+    /// crash, is its own.
+    package func claim(_ key: String, notBefore: Timestamp) throws(SQLError) -> Bool {
+        try run(
+            """
+            INSERT INTO collectable(blob_key, not_before, reason)
+            SELECT ?1, ?2, 'moving' WHERE NOT EXISTS (SELECT 1 FROM revision WHERE blob_key = ?1)
+            ON CONFLICT(blob_key) DO UPDATE SET not_before = excluded.not_before, reason = 'moving'
+            WHERE reason IN ('moving', 'moved')
+            """,
+            .text(key),
+            .integer(notBefore.nanoseconds)
+        )
+        return reader.connection.changedRows == 1
+    }
+
+    /// Forgets a key that was due, since its blob goes in this transaction.
+    ///
+    /// Returns false, and changes nothing, where its row is not the one that was read, or a
+    /// revision names it by now.
+    package func release(_ due: CollectableKey) throws(SQLError) -> Bool {
+        try run(
+            """
+            DELETE FROM collectable WHERE blob_key = ?1 AND not_before = ?2
+                AND NOT EXISTS (SELECT 1 FROM revision WHERE blob_key = ?1)
+            """,
+            .text(due.key),
+            .integer(due.notBefore.nanoseconds)
+        )
+        return reader.connection.changedRows == 1
+    }
+
     /// Forgets that a key is collectable: it is named, or gone.
     package func forgetCollectable(_ key: String) throws(SQLError) {
         try run("DELETE FROM collectable WHERE blob_key = ?", .text(key))
@@ -177,7 +233,8 @@ extension CatalogTransaction {
 
     /// Compare-and-set of a revision's key: it now stands at `new` under `layout`.
     ///
-    /// Returns false where the row names another key than `old` by now: nothing was changed.
+    /// Returns false where the claim on `new` was given up meanwhile, or the row names another key
+    /// than `old` by now: the row was not changed, and what stands at `new` is accounted for.
     package func moveBlob(
         memory: Int64,
         _ number: RevisionNumber,
@@ -186,6 +243,10 @@ extension CatalogTransaction {
         layout: LayoutNumber?,
         collectOldAfter notBefore: Timestamp
     ) throws(SQLError) -> Bool {
+        if old != new {
+            try run("DELETE FROM collectable WHERE blob_key = ? AND reason = 'moving'", .text(new))
+            guard reader.connection.changedRows == 1 else { return false }
+        }
         try run(
             """
             UPDATE revision SET blob_key = ?, layout = ?
@@ -197,10 +258,17 @@ extension CatalogTransaction {
             .integer(Int64(number.rawValue)),
             .text(old)
         )
-        guard reader.connection.changedRows == 1 else { return false }
-        try forgetCollectable(new)
-        if old != new { try collect(old, notBefore: notBefore, reason: .moved) }
-        return true
+        let isDone = reader.connection.changedRows == 1
+        if old == new {
+            if isDone { try forgetCollectable(new) }
+        } else {
+            try collect(
+                isDone ? old : new,
+                notBefore: notBefore,
+                reason: isDone ? .moved : .moving
+            )
+        }
+        return isDone
     }
 }
 

@@ -53,6 +53,32 @@ package final class Thread: Sendable {
         if let taken { _ = clinux_thread_join(taken) }
     }
 
+    /// Does two things at once, `other` on a thread of its own and `own` on the calling one; returns
+    /// when both are done.
+    ///
+    /// Throws where no thread could be started: nothing was done then.
+    package static func inParallel<A: Sendable, B, E: Error>(
+        name: String,
+        _ other: @escaping @Sendable () throws(E) -> A,
+        _ own: () throws(E) -> B
+    ) throws(Errno) -> (Result<A, E>, Result<B, E>) {
+        let outcome = Outcome<Result<A, E>>()
+        let thread = try spawn(name: name) {
+            let result = Result { () throws(E) in try other() }
+            outcome.value.withLock { $0 = result }
+        }
+        let result = Result { () throws(E) in try own() }
+        thread.join()
+        guard let other = outcome.value.withLock(\.self) else {
+            preconditionFailure("a thread that was joined has left its result")
+        }
+        return (other, result)
+    }
+
+    private final class Outcome<Value: Sendable>: Sendable {
+        let value = Mutex<Value?>(nil)
+    }
+
     /// Gives the calling thread descriptors of its own: 0 to 2, and the one that is named.
     ///
     /// A thread that waits in the kernel while its process is killed keeps what it shares: locks of

@@ -1,5 +1,5 @@
 import Blobs
-import Catalog
+package import Catalog
 package import Linux
 public import Model
 package import SQL
@@ -43,7 +43,7 @@ extension Tenant {
                 let due = try dueKeys(limit: 256)
                 if due.isEmpty { return report }
                 try catalog.sync()
-                let batch = try collect(due, durability: .full, origin: origin)
+                let batch = try collect(due, durability: .full, measuring: true, origin: origin)
                 report.blobs += batch.blobs
                 report.bytes += batch.bytes
                 progress?.report(Int64(report.blobs), of: total)
@@ -80,9 +80,9 @@ extension Tenant {
             var report = CollectReport()
             let keys = try reader.collectable(at: self.clock(), limit: .max)
             report.waiting = Int(try reader.collectableCount()) - keys.count
-            for key in keys where try !reader.use(ofBlobKey: key).isNamed {
+            for due in keys where try !reader.use(ofBlobKey: due.key).isNamed {
                 let size = try storing { () throws(BlobError) in
-                    try self.blobs.size(of: try BlobKey(key))
+                    try self.blobs.size(of: try BlobKey(due.key))
                 }
                 guard let size else { continue }
                 report.blobs += 1
@@ -97,6 +97,7 @@ extension Tenant {
         /// Rows of `collectable` that are gone.
         package var keys = 0
         package var blobs = 0
+        /// Their bytes, where they were measured.
         package var bytes: Int64 = 0
         /// How long the writer lock was held, in nanoseconds.
         package var held: Int64 = 0
@@ -105,7 +106,7 @@ extension Tenant {
     /// Up to `limit` keys whose grace time is over, for `collect(_:)`.
     ///
     /// The rows that gave them up may be lost in a power cut until `catalog.sync()`. Blocks.
-    package func dueKeys(limit: Int) throws(LociError) -> [String] {
+    package func dueKeys(limit: Int) throws(LociError) -> [CollectableKey] {
         try read { reader in try reader.collectable(at: self.clock(), limit: limit) }
     }
 
@@ -118,26 +119,28 @@ extension Tenant {
     /// A crash after the unlink leaves a row whose blob is gone, which the next batch forgets.
     /// Blocks.
     package func collect(
-        _ due: some Collection<String>,
+        _ due: some Collection<CollectableKey>,
         durability: SQLDurability,
+        measuring: Bool = false,
         origin: Origin
     ) throws(LociError) -> CollectedBatch {
         var batch = CollectedBatch()
         var removed: [BlobKey] = []
         try catalog.write(durability, origin: origin) { tx in
             let began = SystemClock.monotonic()
-            for text in due {
-                let use = try tx.reader.use(ofBlobKey: text)
-                guard use.isDue(at: tx.now) else { continue }
-                if !use.isNamed, let key = try? BlobKey(text) {
-                    if let size = try self.remove(key, use.reason, tx.now) {
-                        batch.blobs += 1
-                        batch.bytes += size
-                    }
-                    removed.append(key)
+            for one in due {
+                guard try tx.release(one) else {
+                    let use = try tx.reader.use(ofBlobKey: one.key)
+                    guard use.isNamed, use.isDue(at: tx.now) else { continue }
+                    try tx.forgetCollectable(one.key)
+                    batch.keys += 1
+                    continue
                 }
-                try tx.forgetCollectable(text)
                 batch.keys += 1
+                guard let key = try? BlobKey(one.key) else { continue }
+                if measuring { batch.bytes += try self.size(of: key) }
+                if try self.remove(key, one.reason, tx.now) { batch.blobs += 1 }
+                removed.append(key)
             }
             batch.held = SystemClock.monotonic() - began
         }
@@ -147,21 +150,26 @@ extension Tenant {
         return batch
     }
 
+    /// In bytes; 0 where the blob is gone.
+    private func size(of key: BlobKey) throws(LociError) -> Int64 {
+        try storing { () throws(BlobError) in try blobs.size(of: key) } ?? 0
+    }
+
     /// Removes a blob, and what a crash left half written beside it.
     ///
-    /// Returns its size; nil where it was gone already.
+    /// Returns whether it was there.
     private func remove(
         _ key: BlobKey,
         _ reason: CollectReason?,
         _ now: Timestamp
-    ) throws(LociError) -> Int64? {
+    ) throws(LociError) -> Bool {
         try storing { () throws(BlobError) in
-            let size = try blobs.remove(key)
+            let wasThere = try blobs.remove(key)
             if reason == .placing || reason == .moving {
                 let before = now - Self.placingGrace
                 try blobs.removePartials(besides: key, before: before.nanoseconds)
             }
-            return size
+            return wasThere
         }
     }
 }

@@ -118,7 +118,7 @@ extension Tenant {
         layout: Layout,
         attempt: Int = 0
     ) throws(LociError) -> BlobKey {
-        let partition = try layout.scheme.render(fields).map(\.description)
+        let partition = try layout.scheme.render(fields).map(\.bytes)
         let id = attempt == 0 ? "\(fields.id)" : "\(fields.id)~\(attempt)"
         let dot = name.bytes.lastIndex(of: UInt8(ascii: ".")) ?? name.bytes.endIndex
         let suffix = String(decoding: name.bytes[dot...].dropFirst(), as: UTF8.self)

@@ -4,7 +4,7 @@ import Loci
 import SQL
 
 /// One blob and where it is to stand.
-struct Move {
+struct Move: Sendable {
     struct ID: Hashable {
         let memory: Int64
         let revision: RevisionNumber
@@ -14,7 +14,8 @@ struct Move {
     let revision: RevisionNumber
     let old: BlobKey
     /// The first key of the target's that is nobody else's, once it is accounted for.
-    private(set) var new: BlobKey
+    private(set) var new: BlobKey { didSet { newText = new.text } }
+    private(set) var newText: String
     /// The old key as the row has it.
     let oldText: String
     /// How many keys were passed over.
@@ -39,6 +40,7 @@ struct Move {
             throw LociError(blob: error)
         }
         new = key
+        newText = key.text
         self.fields = fields
         name = misplaced.memory.name
         size = misplaced.revision.size
@@ -73,7 +75,7 @@ struct Move {
 }
 
 /// Blobs that move together.
-struct MoveBatch {
+struct MoveBatch: Sendable {
     var moves: [Move]
     /// Those of `moves` that still have to be linked, by index.
     var leaving: [Int] = []
@@ -97,53 +99,6 @@ struct MoveCounts {
             moved += 1
             bytes += move.size
         }
-    }
-}
-
-/// Where the search for misplaced blobs goes on.
-///
-/// It saves work; truth is in the query: a pass that found something is followed by another from
-/// the start.
-struct MoveCursor {
-    private var isCurrentOnly = true
-    private var after: Int64 = 0
-    private var target: LayoutNumber?
-
-    /// Begins anew where the target is another one.
-    mutating func follow(_ target: LayoutNumber) {
-        if self.target != target { restart() }
-        self.target = target
-    }
-
-    mutating func restart() {
-        isCurrentOnly = true
-        after = 0
-    }
-
-    /// The next revisions, current ones of memories outside the trash first; nil where a whole pass
-    /// from here found nothing.
-    mutating func next(
-        _ reader: CatalogReader,
-        limit: Int
-    ) throws -> [MisplacedRevision]? {
-        guard let target else { return nil }
-        // At most: the rest of the current ones, the rest of the others, and both again.
-        for _ in 0..<4 {
-            let page = try reader.misplaced(
-                target: target,
-                currentOnly: isCurrentOnly,
-                after: after,
-                limit: limit
-            )
-            if let last = page.last {
-                // A memory may have more revisions than fit the page.
-                after = page.count == limit ? last.memory.row - 1 : last.memory.row
-                return page
-            }
-            isCurrentOnly.toggle()
-            after = 0
-        }
-        return nil
     }
 }
 

@@ -114,8 +114,7 @@ struct MoveSample {
             let old = one.revision.blobKey
             _ = try target.scheme.render(fields)
             let new = "\(old).sample"
-            _ = try reader.use(ofBlobKey: new)
-            try transaction.collect(new, notBefore: transaction.now, reason: .moving)
+            _ = try transaction.claim(new, notBefore: transaction.now)
             _ = try transaction.moveBlob(
                 memory: one.memory.row,
                 one.revision.number,
@@ -124,8 +123,9 @@ struct MoveSample {
                 layout: target.number,
                 collectOldAfter: transaction.now
             )
-            _ = try reader.use(ofBlobKey: old)
-            try transaction.forgetCollectable(old)
+            _ = try transaction.release(
+                CollectableKey(key: old, notBefore: transaction.now, reason: .moved)
+            )
         }
         return found.count
     }

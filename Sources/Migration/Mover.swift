@@ -26,11 +26,13 @@ final class Mover {
     let batchSize: Int
     /// Rests between transactions; told how long the last one held the lock.
     let rest: (Duration) -> Void
-    var sizer: BatchSizer
+    private var writer: BatchWriter
     var collector: Collector
     /// Where clearing goes on, for each ended layout.
     var cleared: [LayoutNumber: Entry] = [:]
-    private var cursor = MoveCursor()
+    private var opener: BatchOpener
+    /// Found while the batch before it moved.
+    private var upcoming: MoveBatch?
     private var meter = RateMeter()
 
     init(
@@ -43,8 +45,6 @@ final class Mover {
         self.tuning = tuning
         self.rest = rest
         self.batchSize = max(1, batchSize)
-        let aim = tuning.lockAim.wholeNanoseconds
-        sizer = BatchSizer(aim: aim, limit: max(1, batchSize))
         reader = try tenant.catalog.makeReader()
         origin = Origin(
             actor: "mover",
@@ -52,7 +52,9 @@ final class Mover {
             pid: RunningProcess.current.id,
             process: RunningProcess.current.name
         )
+        writer = BatchWriter(tenant, tuning, origin, limit: self.batchSize)
         collector = Collector(tenant, tuning, origin, limit: self.batchSize)
+        opener = BatchOpener(tenant, tuning, origin, limit: self.batchSize)
     }
 
     /// Runs `body` on one state of the catalog.
@@ -92,22 +94,42 @@ final class Mover {
     /// limit it moves none.
     ///
     /// One sync of the log serves both: it makes ③ of earlier batches and ① of this one durable,
-    /// before anything is unlinked for the one and linked for the other. `hurrying`: they go on
-    /// side by side, on two processors.
+    /// before anything is unlinked for the one and linked for the other. `hurrying`: what is due is
+    /// collected, and the next batch found, while this one moves, on two processors.
     func round(moving limit: Int?, hurrying: Bool) throws(LociError) -> Round {
         let due = try tenant.dueKeys(limit: batchSize)
+        if limit == nil || !hurrying { upcoming = nil }
         // A full disk lets nothing begin; what frees space is done all the same.
         let begun = Result { () throws(LociError) in try limit.map(begin) ?? nil }
         let begins = (try? begun.get()).flatMap(\.self)?.leaving.isEmpty == false
         if !due.isEmpty || begins { try sync() }
-        if hurrying, begins, !due.isEmpty, var batch = try begun.get() {
-            try collector.collect(due) { () throws(LociError) in try finish(&batch) }
+        if hurrying, begins, var batch = try begun.get() {
+            try finish(&batch, collecting: due)
             return Round(collected: due.count, moved: batch.moves.count)
         }
         try collector.collect(due, rest: rest)
         guard var batch = try begun.get() else { return Round(collected: due.count) }
         try finish(&batch)
         return Round(collected: due.count, moved: batch.moves.count)
+    }
+
+    /// ② and ③ of a batch on this thread; ④ for `due`, and the search for the next batch, on
+    /// another one: neither touches what the other does.
+    private func finish(
+        _ batch: inout MoveBatch,
+        collecting due: [CollectableKey]
+    ) throws(LociError) {
+        let (collector, opener, limit) = (collector, opener, batchSize)
+        let (beside, own) = try inParallel { () throws(LociError) in
+            var (collector, opener) = (collector, opener)
+            try collector.collect(due) { _ in }
+            let upcoming = try opener.ahead(limit: limit)
+            return (collector, opener, upcoming)
+        } own: { () throws(LociError) in
+            try finish(&batch)
+        }
+        (self.collector, self.opener, upcoming) = try beside.get()
+        try own.get()
     }
 
     private func sync() throws(LociError) {
@@ -117,9 +139,12 @@ final class Mover {
 
     /// ① of the next batch, not yet durable; nil where nothing is misplaced.
     private func begin(limit: Int) throws(LociError) -> MoveBatch? {
-        guard var batch = try nextBatch(limit: min(limit, batchSize)) else { return nil }
+        var found = upcoming
+        upcoming = nil
+        if found == nil { found = try opener.next(limit: min(limit, batchSize)) }
+        guard var batch = found else { return nil }
         batch.leaving = batch.moves.indices.filter { !batch.moves[$0].isInPlace }
-        try account(&batch)
+        try opener.account(&batch, rest: rest)
         return batch
     }
 
@@ -133,75 +158,11 @@ final class Mover {
             for index in batch.leaving {
                 try batch.moves[index].passOver(tenant, batch.target)
             }
-            try account(&batch)
+            try opener.account(&batch, rest: rest)
             try sync()
         }
         try verify(batch, linked: linked)
         try commit(batch, linked: linked)
-    }
-
-    /// The next blobs to move, with the keys that the target layout gives them.
-    private func nextBatch(limit: Int) throws(LociError) -> MoveBatch? {
-        let tenant = tenant
-        var cursor = cursor
-        defer { self.cursor = cursor }
-        return try read { reader in
-            let target = try reader.layouts().target
-            cursor.follow(target.number)
-            guard try reader.hasMisplaced(target: target.number) else {
-                cursor.restart()
-                return nil
-            }
-            guard let found = try cursor.next(reader, limit: limit) else { return nil }
-            let fields = try reader.fields(of: found.map(\.memory))
-            let moves = try zip(found, fields).map { one, fields in
-                try Move(
-                    one,
-                    fields,
-                    to: tenant.blobKey(
-                        for: fields,
-                        name: one.memory.name,
-                        revision: one.revision.number,
-                        layout: target
-                    )
-                )
-            }
-            let run = try MigrationFacts(reader)
-            return MoveBatch(
-                moves: moves,
-                target: target,
-                asOf: try reader.lastChange(),
-                verifying: run.new?.number == target.number ? run.newest : nil
-            )
-        }
-    }
-
-    /// ① The new keys are chosen, and accounted for before any blob stands under them.
-    private func account(_ batch: inout MoveBatch) throws(LociError) {
-        guard !batch.leaving.isEmpty else { return }
-        try tuning.before(.account)
-        let notBefore = tenant.clock() + tuning.placingTime
-        let (tenant, target) = (tenant, batch.target)
-        try inChunks(batch.leaving) { chunk, transaction in
-            for index in chunk {
-                while try !Self.isFree(batch.moves[index], transaction.reader) {
-                    try batch.moves[index].passOver(tenant, target)
-                }
-                let move = batch.moves[index]
-                guard !move.isInPlace else { continue }
-                try transaction.collect(move.new.text, notBefore: notBefore, reason: .moving)
-            }
-        }
-        batch.leaving.removeAll { batch.moves[$0].isInPlace }
-    }
-
-    /// Whether a blob may get its new key: no row names it, nobody else is about to.
-    ///
-    /// What this revision left there, by moving away or in a crash, is its own.
-    private static func isFree(_ move: Move, _ reader: CatalogReader) throws(SQLError) -> Bool {
-        if move.isInPlace { return true }
-        let use = try reader.use(ofBlobKey: move.new.text)
-        return use.isFree || !use.isNamed && (use.reason == .moving || use.reason == .moved)
     }
 
     private enum Linked {
@@ -266,21 +227,16 @@ final class Mover {
         let notBefore = tenant.clock() + tuning.graceTime
         let (asOf, target) = (batch.asOf, batch.target)
         let due = meter.isDue(SystemClock.monotonic())
-        try inChunks(batch.moves) { chunk, transaction in
+        try writer.write(batch.moves, rest: rest) { chunk, transaction in
             let isStale = try transaction.reader.lastChange() != asOf
             var counts = MoveCounts()
             for move in chunk where move.isInPlace || linked.contains(move.id) {
-                // Without its row the key was given up meanwhile: the blob is moved again.
-                guard
-                    try move.isInPlace
-                        || transaction.reader.use(ofBlobKey: move.new.text).reason == .moving
-                else { continue }
                 let fits = try !isStale || self.fits(move, batch, transaction.reader)
                 let moved = try transaction.moveBlob(
                     memory: move.memory,
                     move.revision,
                     from: move.oldText,
-                    to: move.new.text,
+                    to: move.newText,
                     layout: fits ? target.number : nil,
                     collectOldAfter: notBefore
                 )
@@ -314,16 +270,15 @@ final class Mover {
         return try move.key(for: reader.fields(of: memory), tenant, batch.target) == move.new
     }
 
-    private func inChunks<Item>(
-        _ items: [Item],
-        _ body: (ArraySlice<Item>, CatalogTransaction) throws -> Void
-    ) throws(LociError) {
-        var rest = items[...]
-        while !rest.isEmpty {
-            let chunk = rest.prefix(sizer.size)
-            rest = rest.dropFirst(chunk.count)
-            let held = try write { try body(chunk, $0) }.held
-            sizer.learn(rows: chunk.count, nanoseconds: held)
+    /// Does two things at once, one of them on a thread of its own; returns when both are done.
+    private func inParallel<R: Sendable>(
+        _ body: @escaping @Sendable () throws(LociError) -> R,
+        own: () throws(LociError) -> Void
+    ) throws(LociError) -> (Result<R, LociError>, Result<Void, LociError>) {
+        do throws(Errno) {
+            return try Thread.inParallel(name: "loci-collect", body, own)
+        } catch {
+            throw LociError(errno: error, subject: "thread")
         }
     }
 

@@ -18,6 +18,9 @@ private import CSQLite
 
     private let handle: OpaquePointer
 
+    /// Whether the library took what must be said before its first use.
+    private static let isConfigured = loci_sqlite_no_memory_statistics() == SQLITE_OK
+
     /// Opens the database at `path`.
     ///
     /// `cacheBytes`: the page cache's bound.
@@ -27,6 +30,7 @@ private import CSQLite
         durability: SQLDurability = .full,
         cacheBytes: Int = 8 << 20
     ) throws(SQLError) {
+        _ = Self.isConfigured
         var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         switch access {
         // A reader of a WAL database writes its shared-memory file, so it opens for writing too;

@@ -140,7 +140,8 @@ struct BlobKeyTests {
 
     @Test("a partition too deep is cut between directories, and the key fits")
     func cuts() throws {
-        let deep = [String](repeating: String(repeating: "x", count: 200), count: 40)
+        let directory = [UInt8](repeating: UInt8(ascii: "x"), count: 200)
+        let deep = [[UInt8]](repeating: directory, count: 40)
         let key = try BlobKey(partition: deep, id: "01ABC", revision: 3, extension: "m/d")
         #expect(key.bytes.count <= BlobKey.maximumLength)
         #expect(key.lastComponent == Array("01ABC.3.md".utf8))

@@ -6,7 +6,7 @@ import Testing
 
 /// Everything that a migration does to a tenant.
 enum MigrationOperation: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case start, startMapped, retry, move, moveVerified, moveTrash, cutover, revert
+    case start, startMapped, retry, move, moveHurried, moveVerified, moveTrash, cutover, revert
     case abortPreparing, abort, clear, retire, retireAndClear, pause, resume, throttle
 
     var testDescription: String { rawValue }
@@ -20,7 +20,7 @@ enum MigrationOperation: String, CaseIterable, Sendable, CustomTestStringConvert
     /// Whether a worker does it: it pauses with the reason where it cannot go on.
     var isWork: Bool {
         switch self {
-        case .move, .moveVerified, .moveTrash, .clear, .abort, .retireAndClear: true
+        case .move, .moveHurried, .moveVerified, .moveTrash, .clear, .abort, .retireAndClear: true
         default: false
         }
     }
@@ -46,6 +46,9 @@ enum MigrationOperation: String, CaseIterable, Sendable, CustomTestStringConvert
             _ = await code { try await stopped.start(Self.scheme, Self.options) }
         case .moveVerified: try await rig.start(Self.scheme, .with { $0.verify = .full })
         case .move, .moveTrash, .cutover, .pause: try await rig.start(Self.scheme)
+        case .moveHurried:
+            try rig.migrator.throttle(.none)
+            try await rig.start(Self.scheme)
         case .revert, .retire, .retireAndClear:
             try await rig.start(Self.scheme)
             try await rig.settle()
@@ -71,6 +74,7 @@ enum MigrationOperation: String, CaseIterable, Sendable, CustomTestStringConvert
                 origin: Scratch.origin
             )
         case .move, .moveVerified, .moveTrash, .clear: try await rig.settle(batchSize: 4)
+        case .moveHurried: try await rig.settle(batchSize: 2)
         case .cutover: try migrator.cutover(origin: Scratch.origin)
         case .revert: try migrator.revert(origin: Scratch.origin)
         case .abortPreparing: try migrator.abort(origin: Scratch.origin)

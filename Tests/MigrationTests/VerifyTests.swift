@@ -109,7 +109,7 @@ private struct BadCopies: BlobStore {
         try wrapped.makeDurable(keys)
     }
     func syncAll() throws(BlobError) { try wrapped.syncAll() }
-    func remove(_ key: BlobKey) throws(BlobError) -> Int64? { try wrapped.remove(key) }
+    func remove(_ key: BlobKey) throws(BlobError) -> Bool { try wrapped.remove(key) }
     func removeEmptyDirectories(above keys: some Collection<BlobKey>) throws(BlobError) {
         try wrapped.removeEmptyDirectories(above: keys)
     }

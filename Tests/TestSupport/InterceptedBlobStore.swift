@@ -70,7 +70,7 @@ package struct InterceptedBlobStore<Base: BlobStore>: BlobStore {
     }
 
     @discardableResult
-    package func remove(_ key: BlobKey) throws(BlobError) -> Int64? {
+    package func remove(_ key: BlobKey) throws(BlobError) -> Bool {
         try before(.remove(key))
         return try base.remove(key)
     }
