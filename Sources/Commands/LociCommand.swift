@@ -27,7 +27,7 @@ struct LociCommand: AsyncParsableCommand {
                     ]
                 ),
                 CommandGroup(name: "MOVE", subcommands: [MigrateVerb.self, LayoutVerb.self]),
-                CommandGroup(name: "TIME", subcommands: [SnapshotVerb.self]),
+                CommandGroup(name: "TIME", subcommands: [SnapshotVerb.self, RetentionVerb.self]),
                 CommandGroup(name: "TRUST", subcommands: [CheckVerb.self, CollectVerb.self]),
             ]
         )

@@ -10,7 +10,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     case append, batch, edit, set, rename, moveDirectory, moveInBatches
     case makeDirectories, removeDirectories, keepForeign, updateForeign
     case delete, restore, restoreUnder, restoreRevision
-    case takeSnapshot, restoreSnapshot, deleteSnapshot
+    case takeSnapshot, restoreSnapshot, deleteSnapshot, restorePartition, restoreMemory
     case setRetention, applyRetention, collect, checkpoint
 
     var testDescription: String { rawValue }
@@ -19,8 +19,8 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     /// doing it again completes.
     var isInParts: Bool {
         switch self {
-        case .batch, .moveInBatches, .restoreSnapshot, .applyRetention, .collect, .keepForeign,
-            .updateForeign:
+        case .batch, .moveInBatches, .restoreSnapshot, .restorePartition, .restoreMemory,
+            .applyRetention, .collect, .keepForeign, .updateForeign:
             true
         default: false
         }
@@ -59,6 +59,18 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
             )
         case .takeSnapshot: _ = try await tenant.takeSnapshot("now", origin: origin)
         case .restoreSnapshot: _ = try await tenant.restoreSnapshot("then", origin: origin)
+        case .restorePartition:
+            _ = try await tenant.restore(
+                under: NamePath("user=bob"),
+                to: .snapshot("then"),
+                origin: origin
+            )
+        case .restoreMemory:
+            let id = try tenant.memory(
+                at: NamePath("user=bob/x.md"),
+                when: .snapshot("then")
+            ).id
+            _ = try await tenant.restore(id, to: .snapshot("then"), origin: origin)
         case .deleteSnapshot: try await tenant.deleteSnapshot("then", origin: origin)
         case .setRetention: try tenant.setRetention(.seconds(60), origin: origin)
         case .applyRetention: _ = try await tenant.applyRetention(origin: origin)
