@@ -285,6 +285,14 @@ extension CatalogReader {
             .first { $0.number == number }
     }
 
+    /// When a memory's newest revision was committed, one beside the current one included.
+    package func newestRevision(of memory: Int64) throws(SQLError) -> Timestamp? {
+        try statement("SELECT max(created) FROM revision WHERE memory = ?")
+            .first(.integer(memory)) { row throws(SQLError) in
+                row.optionalInteger(0).map { Timestamp(nanoseconds: $0) }
+            } ?? nil
+    }
+
     /// Kept revisions of a memory above a number, oldest first.
     package func revisionFiles(
         of memory: Int64,

@@ -111,6 +111,8 @@ package enum Setting {
     /// The first change whose moment retention has left whole, and the time of its horizon.
     package static let keptSince = "kept_since"
     package static let keptSinceTime = "kept_since_time"
+    /// When a snapshot was last taken or deleted, in nanoseconds.
+    package static let snapshotsChanged = "snapshots_changed"
     /// The view that the newest snapshot got.
     package static let lastView = "last_view"
     package static let rootNode = "root_node"

@@ -46,6 +46,11 @@ extension CatalogReader {
         }
     }
 
+    /// When a snapshot was last taken or deleted.
+    package func snapshotsChanged() throws(SQLError) -> Timestamp? {
+        try setting(Setting.snapshotsChanged).map { Timestamp(nanoseconds: $0) }
+    }
+
     package func snapshot(_ name: String) throws(SQLError) -> SnapshotRow? {
         try snapshots().first { Array($0.name.utf8) == Array(name.utf8) }
     }
@@ -153,6 +158,7 @@ extension CatalogTransaction {
             SQLValue(origin.reason),
             .integer(Int64(view))
         )
+        try setSetting(Setting.snapshotsChanged, .integer(now.nanoseconds))
         return SnapshotRow(
             name: name,
             number: number,
@@ -180,8 +186,17 @@ extension CatalogTransaction {
         return view
     }
 
-    package func deleteSnapshot(_ name: String) throws(SQLError) {
+    /// Deletes a snapshot; what only it needed goes with the next retention.
+    ///
+    /// Throws `snapshotNotFound`.
+    package func deleteSnapshot(_ name: String) throws {
+        _ = try reader.existingSnapshot(name)
         try run("DELETE FROM snapshot WHERE name = ?", .text(name))
+        try record(
+            .snapshotDeleted,
+            detail: JSON.object([.init("name", .string(name))]).text()
+        )
+        try setSetting(Setting.snapshotsChanged, .integer(now.nanoseconds))
     }
 
     /// Lets go of what neither the time since `horizon` nor any snapshot needs: rows of the past,

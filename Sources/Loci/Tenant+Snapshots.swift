@@ -37,12 +37,7 @@ extension Tenant {
     public func deleteSnapshot(_ name: String, origin: Origin) async throws(LociError) {
         try await work { [self] () throws(LociError) in
             try catalog.write(.full, origin: origin) { tx in
-                _ = try tx.reader.existingSnapshot(name)
                 try tx.deleteSnapshot(name)
-                _ = try tx.record(
-                    .snapshotDeleted,
-                    detail: JSON.object([.init("name", .string(name))]).text()
-                )
             }
         }
     }
