@@ -14,12 +14,12 @@ struct MemoryReference {
     init(
         _ argument: String,
         _ options: StoreOptions,
-        _ when: MomentOptions = MomentOptions()
+        _ when: MomentOptions? = nil
     ) throws(LociError) {
         let (tenant, path) = try StoreFinder.place(argument, options)
         self.tenant = tenant
         Mounts.askToCommit(tenant)
-        let moment = try when.moment(tenant)
+        let moment = try when?.moment(tenant)
         self.moment = moment
         do throws(LociError) {
             memory = try tenant.memory(at: path, at: moment)

@@ -16,7 +16,8 @@ struct LociDirectoryTests {
         #expect(try mounted.list() == [])
         #expect(
             try mounted.list(".loci") == [
-                "README.md", "by-id", "foreign", "history", "last-error", "layouts", "meta", "metrics",
+                "README.md", "by-id", "foreign", "history", "last-error", "layouts", "meta",
+                "metrics",
                 "snapshots", "stats", "status.json", "trash",
             ]
         )

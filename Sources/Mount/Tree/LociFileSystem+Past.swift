@@ -291,7 +291,8 @@ extension LociFileSystem {
     // MARK: Snapshots by mkdir and rmdir
 
     /// Takes a snapshot of all that was written up to now, also through other mounts.
-    func takeSnapshot(_ name: Name, _ caller: Caller, _ thread: ThreadReader) throws -> KernelEntry {
+    func takeSnapshot(_ name: Name, _ caller: Caller, _ thread: ThreadReader) throws -> KernelEntry
+    {
         guard let text = name.utf8String else {
             throw LociError(
                 .notUTF8,

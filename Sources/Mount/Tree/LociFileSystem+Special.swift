@@ -104,7 +104,8 @@ extension LociFileSystem {
             mode: mode,
             uid: uid ?? options.uid ?? owner?.uid ?? settings.uid,
             gid: options.gid ?? owner?.gid ?? settings.gid,
-            mtime: tenant.clock().nanoseconds,
+            // Who never opens what is empty looks twice, and would take two times for a change.
+            mtime: bytes.isEmpty ? started.nanoseconds : tenant.clock().nanoseconds,
             edits: edits
         )
         return KernelEntry(

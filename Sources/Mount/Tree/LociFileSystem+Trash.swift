@@ -171,6 +171,6 @@ extension LociFileSystem {
         .notPermitted,
         subject: ".loci/trash",
         message: "Memories of the trash can be read and moved out, nothing else",
-        remedy: "Delete a memory where it is with rm; loci trash and loci purge end it for good"
+        remedy: "Delete a memory where it is, with rm"
     )
 }

@@ -180,10 +180,11 @@ final class TrashTree: Sendable {
             for memory in page { try insert(memory, &state, layout, reader) }
             cursor = last.row
         }
-        state.modified = try reader.changes(
-            after: ChangeNumber(reader.lastChange().rawValue - 1),
-            limit: 1
-        ).first?.time ?? state.modified
+        state.modified =
+            try reader.changes(
+                after: ChangeNumber(reader.lastChange().rawValue - 1),
+                limit: 1
+            ).first?.time ?? state.modified
     }
 
     /// Takes in what a change did to a memory; returns whether the tree changed.
