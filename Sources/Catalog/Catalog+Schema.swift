@@ -139,7 +139,8 @@ enum Schema {
         CREATE TABLE snapshot(
             name TEXT PRIMARY KEY, seq INTEGER NOT NULL, created INTEGER NOT NULL,
             actor TEXT NOT NULL, reason TEXT,
-            view INTEGER NOT NULL UNIQUE CHECK (view BETWEEN 1 AND \(Snapshots.most))) STRICT, WITHOUT ROWID;
+            view INTEGER NOT NULL UNIQUE
+                CHECK (view BETWEEN 1 AND \(Snapshots.most))) STRICT, WITHOUT ROWID;
 
         CREATE TABLE request(
             session TEXT NOT NULL, kind TEXT NOT NULL, seq INTEGER NOT NULL,

@@ -177,7 +177,7 @@ extension CatalogTransaction {
         )
     }
 
-    private func insertRevision(
+    func insertRevision(
         _ memory: Int64,
         _ number: RevisionNumber,
         _ content: PlacedContent,
