@@ -188,7 +188,7 @@ extension Tenant {
     /// Where a memory was in a tree of the past; nil where it had no place.
     ///
     /// Its directories are those that its attributes rendered; its name may have had a suffix.
-    private func path(
+    func path(
         of memory: MemoryRow,
         in tree: PastTree,
         _ reader: CatalogReader
