@@ -14,7 +14,7 @@ enum Schema {
     static let applicationID: Int64 = 0x4c6f_6369
 
     /// `PRAGMA user_version`.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     static let ddl = """
         CREATE TABLE setting(
@@ -37,6 +37,9 @@ enum Schema {
         CREATE UNIQUE INDEX layout_target ON layout(target) WHERE target = 1;
         CREATE UNIQUE INDEX layout_slot ON layout(slot) WHERE state < 4;
 
+        CREATE TABLE listing(
+            since INTEGER PRIMARY KEY, layout INTEGER NOT NULL) STRICT;
+
         CREATE TABLE node(
             number INTEGER PRIMARY KEY,
             kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 3),
@@ -58,10 +61,12 @@ enum Schema {
 
         CREATE TABLE entry_past(
             directory INTEGER NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL,
-            layouts INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL) STRICT;
+            layouts INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+            memory INTEGER) STRICT;
         CREATE INDEX entry_past_until ON entry_past(until);
         CREATE INDEX entry_past_node ON entry_past(node);
         CREATE INDEX entry_past_name ON entry_past(directory, name);
+        CREATE INDEX entry_past_listing ON entry_past(directory, node);
 
         CREATE TABLE memory(
             id INTEGER PRIMARY KEY,
@@ -92,6 +97,7 @@ enum Schema {
             size INTEGER NOT NULL, sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
             created INTEGER NOT NULL, actor TEXT NOT NULL,
             blob_key TEXT NOT NULL, layout INTEGER, since INTEGER NOT NULL,
+            mtime INTEGER NOT NULL,
             beside INTEGER NOT NULL DEFAULT 0 CHECK (beside IN (0, 1)),
             PRIMARY KEY (memory, number)) STRICT, WITHOUT ROWID;
         CREATE INDEX revision_layout ON revision(layout);
@@ -132,7 +138,9 @@ enum Schema {
 
         CREATE TABLE snapshot(
             name TEXT PRIMARY KEY, seq INTEGER NOT NULL, created INTEGER NOT NULL,
-            actor TEXT NOT NULL, reason TEXT) STRICT, WITHOUT ROWID;
+            actor TEXT NOT NULL, reason TEXT,
+            view INTEGER NOT NULL UNIQUE
+                CHECK (view BETWEEN 1 AND \(Snapshots.most))) STRICT, WITHOUT ROWID;
 
         CREATE TABLE request(
             session TEXT NOT NULL, kind TEXT NOT NULL, seq INTEGER NOT NULL,

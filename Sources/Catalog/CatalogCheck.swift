@@ -103,6 +103,22 @@ package enum CatalogCheck {
         ),
         Question(
             rule: 2,
+            message: "a name of the past leads to a memory that is not there",
+            sql: """
+                SELECT CAST(p.name AS TEXT) FROM entry_past p LEFT JOIN memory m ON m.id = p.memory
+                WHERE p.memory IS NOT NULL AND m.id IS NULL
+                """
+        ),
+        Question(
+            rule: 4,
+            message: "a layout is listed, and the record of listings does not end with it",
+            sql: """
+                SELECT CAST(number AS TEXT) FROM layout WHERE listed = 1
+                AND number IS NOT (SELECT layout FROM listing ORDER BY since DESC LIMIT 1)
+                """
+        ),
+        Question(
+            rule: 2,
             message: "a memory in the trash still has a name",
             sql: """
                 SELECT lower(hex(m.ulid)) FROM memory m JOIN entry e ON e.node = m.node

@@ -65,7 +65,7 @@ extension CatalogReader {
     /// The newest change at or before a time: any time is a change number.
     package func change(at time: Timestamp) throws(SQLError) -> ChangeNumber {
         ChangeNumber(
-            try statement("SELECT max(seq) FROM change WHERE time <= ?")
+            try statement("SELECT seq FROM change WHERE time <= ? ORDER BY seq DESC LIMIT 1")
                 .first(.integer(time.nanoseconds)) { row throws(SQLError) in row.integer(0) } ?? 0
         )
     }

@@ -108,6 +108,13 @@ package enum Setting {
     package static let paused = "paused"
     package static let pauseReason = "pause_reason"
     package static let retentionSeconds = "retention_seconds"
+    /// The first change whose moment retention has left whole, and the time of its horizon.
+    package static let keptSince = "kept_since"
+    package static let keptSinceTime = "kept_since_time"
+    /// When a snapshot was last taken or deleted, in nanoseconds.
+    package static let snapshotsChanged = "snapshots_changed"
+    /// The view that the newest snapshot got.
+    package static let lastView = "last_view"
     package static let rootNode = "root_node"
     /// Where a directory goes that is being moved in batches.
     package static func directoryMove(of node: NodeNumber) -> String { "directory_move:\(node)" }

@@ -57,9 +57,17 @@ extension CatalogTransaction {
             let occupied = try reader.layouts().occupied
             if existing.node == node {
                 if existing.layouts.isSuperset(of: bits) { return true }
+                // Until now only some layouts had it: a tree of the past shows it in those alone.
+                if existing.since < since {
+                    try remember(existing, layouts: existing.layouts, until: since)
+                }
                 try run(
-                    "UPDATE entry SET layouts = layouts | ? WHERE directory = ? AND name = ?",
+                    """
+                    UPDATE entry SET layouts = layouts | ?, since = max(since, ?)
+                    WHERE directory = ? AND name = ?
+                    """,
                     .integer(bits.rawValue),
+                    .integer(since.rawValue),
                     .integer(Int64(directory.rawValue)),
                     .blob(name.bytes)
                 )
@@ -103,8 +111,8 @@ extension CatalogTransaction {
     ) throws(SQLError) {
         try run(
             """
-            INSERT INTO entry_past(directory, name, node, layouts, since, until)
-            VALUES (?, ?, ?, ?, ?, ?)
+            INSERT INTO entry_past(directory, name, node, layouts, since, until, memory)
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6, (SELECT memory FROM node WHERE number = ?3)
             """,
             .integer(Int64(entry.directory.rawValue)),
             .blob(entry.name.bytes),

@@ -54,8 +54,19 @@ extension CatalogTransaction {
             .integer(since.rawValue),
             .integer(since.rawValue)
         )
+        try noteListed(LayoutNumber(1), since: since)
         try setSetting(Setting.schemeVersion, .integer(1))
         try layoutsChanged()
+    }
+
+    /// Notes which layout is listed from a change on: trees of the past are those of the layout
+    /// that was listed then.
+    private func noteListed(_ layout: LayoutNumber, since: ChangeNumber) throws(SQLError) {
+        try run(
+            "INSERT INTO listing(since, layout) VALUES (?, ?)",
+            .integer(since.rawValue),
+            .integer(Int64(layout.rawValue))
+        )
     }
 
     private func makeRoot() throws -> NodeNumber {
@@ -155,6 +166,7 @@ extension CatalogTransaction {
             .integer(since.rawValue),
             .integer(Int64(layout.number.rawValue))
         )
+        try noteListed(layout.number, since: since)
         let isFirst = layout.listedSince == nil
         if isFirst {
             let version = (try reader.setting(Setting.schemeVersion) ?? 1) + 1

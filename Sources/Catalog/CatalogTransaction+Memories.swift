@@ -105,7 +105,13 @@ extension CatalogTransaction {
         for (key, value) in fields.attributes {
             try insertAttribute(row, key, value, since: since)
         }
-        try insertRevision(row, RevisionNumber(1), content, since: since)
+        try insertRevision(
+            row,
+            RevisionNumber(1),
+            content,
+            mtime: appearance.mtime,
+            since: since
+        )
         try place(memory, fields, primary: primary, since: since)
         return memory
     }
@@ -133,7 +139,7 @@ extension CatalogTransaction {
         var memory = memory
         memory.revision = try reader.nextRevisionNumber(of: memory.row)
         memory.updated = now
-        try insertRevision(memory.row, memory.revision, content, since: since)
+        try insertRevision(memory.row, memory.revision, content, mtime: mtime, since: since)
         try run(
             "UPDATE memory SET revision = ?, updated = ? WHERE id = ?",
             .integer(Int64(memory.revision.rawValue)),
@@ -157,7 +163,13 @@ extension CatalogTransaction {
     package func keepBeside(_ memory: MemoryRow, content: PlacedContent) throws {
         let since = try record(.conflict, memory: memory.row)
         let number = try reader.nextRevisionNumber(of: memory.row)
-        try insertRevision(memory.row, number, content, since: since)
+        try insertRevision(
+            memory.row,
+            number,
+            content,
+            mtime: now.nanoseconds,
+            since: since
+        )
         try run(
             "UPDATE revision SET beside = 1 WHERE memory = ? AND number = ?",
             .integer(memory.row),
@@ -165,17 +177,18 @@ extension CatalogTransaction {
         )
     }
 
-    private func insertRevision(
+    func insertRevision(
         _ memory: Int64,
         _ number: RevisionNumber,
         _ content: PlacedContent,
+        mtime: Int64,
         since: ChangeNumber
     ) throws(SQLError) {
         try run(
             """
             INSERT INTO revision(memory, number, size, sha256, created, actor, blob_key, layout,
-                                 since)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                 since, mtime)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             .integer(memory),
             .integer(Int64(number.rawValue)),
@@ -185,7 +198,8 @@ extension CatalogTransaction {
             .text(origin.actor),
             .text(content.blobKey),
             SQLValue(content.layout.map { Int64($0.rawValue) }),
-            .integer(since.rawValue)
+            .integer(since.rawValue),
+            .integer(mtime)
         )
         // A key that a row names is nobody's to collect.
         try run("DELETE FROM collectable WHERE blob_key = ?", .text(content.blobKey))

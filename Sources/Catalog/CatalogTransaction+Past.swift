@@ -11,6 +11,14 @@ package struct SnapshotRow: Hashable, Sendable {
     package var created: Timestamp
     package var actor: String
     package var reason: String?
+    /// By which a mount numbers the directories of its tree; no two snapshots share one.
+    package var view: Int
+}
+
+enum Snapshots {
+    /// The most that there can be: views have 14 bits in a mount's node numbers, and some are for
+    /// other trees.
+    static let most = 16_000
 }
 
 /// What a memory was at a change number.
@@ -23,16 +31,24 @@ package struct MemoryPast: Hashable, Sendable {
 
 extension CatalogReader {
     package func snapshots() throws(SQLError) -> [SnapshotRow] {
-        try statement("SELECT name, seq, created, actor, reason FROM snapshot ORDER BY seq, name")
-            .all { row throws(SQLError) in
-                SnapshotRow(
-                    name: row.text(0),
-                    number: ChangeNumber(row.integer(1)),
-                    created: Timestamp(nanoseconds: row.integer(2)),
-                    actor: row.text(3),
-                    reason: row.optionalText(4)
-                )
-            }
+        try statement(
+            "SELECT name, seq, created, actor, reason, view FROM snapshot ORDER BY seq, name"
+        )
+        .all { row throws(SQLError) in
+            SnapshotRow(
+                name: row.text(0),
+                number: ChangeNumber(row.integer(1)),
+                created: Timestamp(nanoseconds: row.integer(2)),
+                actor: row.text(3),
+                reason: row.optionalText(4),
+                view: Int(row.integer(5))
+            )
+        }
+    }
+
+    /// When a snapshot was last taken or deleted.
+    package func snapshotsChanged() throws(SQLError) -> Timestamp? {
+        try setting(Setting.snapshotsChanged).map { Timestamp(nanoseconds: $0) }
     }
 
     package func snapshot(_ name: String) throws(SQLError) -> SnapshotRow? {
@@ -126,29 +142,61 @@ extension CatalogTransaction {
                 remedy: "Choose another name"
             )
         }
+        let view = try newView()
         let number = try record(
             .snapshot,
             detail: JSON.object([.init("name", .string(name))]).text()
         )
         try run(
-            "INSERT INTO snapshot(name, seq, created, actor, reason) VALUES (?, ?, ?, ?, ?)",
+            """
+            INSERT INTO snapshot(name, seq, created, actor, reason, view) VALUES (?, ?, ?, ?, ?, ?)
+            """,
             .text(name),
             .integer(number.rawValue),
             .integer(now.nanoseconds),
             .text(origin.actor),
-            SQLValue(origin.reason)
+            SQLValue(origin.reason),
+            .integer(Int64(view))
         )
+        try setSetting(Setting.snapshotsChanged, .integer(now.nanoseconds))
         return SnapshotRow(
             name: name,
             number: number,
             created: now,
             actor: origin.actor,
-            reason: origin.reason
+            reason: origin.reason,
+            view: view
         )
     }
 
-    package func deleteSnapshot(_ name: String) throws(SQLError) {
+    /// A view that no snapshot has, of all those the one whose last use is longest ago.
+    private func newView() throws -> Int {
+        let used = Set(try reader.snapshots().map(\.view))
+        guard used.count < Snapshots.most else {
+            throw LociError(
+                .wrongState,
+                subject: "snapshots",
+                message: "There are \(Snapshots.most) snapshots, which is the most there can be",
+                remedy: "Delete some with: loci snapshot delete NAME"
+            )
+        }
+        var view = Int(try reader.setting(Setting.lastView) ?? 0)
+        repeat { view = view % Snapshots.most + 1 } while used.contains(view)
+        try setSetting(Setting.lastView, .integer(Int64(view)))
+        return view
+    }
+
+    /// Deletes a snapshot; what only it needed goes with the next retention.
+    ///
+    /// Throws `snapshotNotFound`.
+    package func deleteSnapshot(_ name: String) throws {
+        _ = try reader.existingSnapshot(name)
         try run("DELETE FROM snapshot WHERE name = ?", .text(name))
+        try record(
+            .snapshotDeleted,
+            detail: JSON.object([.init("name", .string(name))]).text()
+        )
+        try setSetting(Setting.snapshotsChanged, .integer(now.nanoseconds))
     }
 
     /// Lets go of what neither the time since `horizon` nor any snapshot needs: rows of the past,
@@ -160,6 +208,7 @@ extension CatalogTransaction {
         let oldest = try reader.snapshots().first?.number
         let floor = min(bound, oldest ?? bound)
         var outcome = RetentionOutcome()
+        try noteKept(since: bound, horizon: horizon)
         let most = Int64(limit)
         func drop(_ sql: StaticString) throws(SQLError) -> Int {
             try run(sql, .integer(floor.rawValue), .integer(most))
@@ -199,6 +248,13 @@ extension CatalogTransaction {
         outcome.isPartial =
             past.contains(limit) || outcome.revisions == limit || outcome.changes == limit
         return outcome
+    }
+
+    /// Notes from where on the past is whole, in the transaction that lets go of what was before.
+    private func noteKept(since bound: ChangeNumber, horizon: Timestamp) throws(SQLError) {
+        guard bound > (try reader.keptSince()) else { return }
+        try setSetting(Setting.keptSince, .integer(bound.rawValue))
+        try setSetting(Setting.keptSinceTime, .integer(horizon.nanoseconds))
     }
 
     /// Superseded revisions: ended before `bound`, and current at no snapshot.

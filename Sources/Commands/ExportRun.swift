@@ -3,22 +3,37 @@ import Loci
 
 /// One export: walks a layout and writes what it meets.
 final class ExportRun {
+    /// Where a tree that is exported with its history holds that; an import knows it.
+    static let archiveName = NamePath([Name(unchecked: Array(".loci-export.jsonl".utf8))])
+
+    struct Options {
+        var layout: LayoutNumber?
+        var moment: PastMoment?
+        var history = false
+        /// Where ids and attributes go.
+        var attributes: [UInt8]?
+        /// Where checksums go.
+        var manifest: [UInt8]?
+    }
+
     struct Report {
         var memories = 0
         var bytes: Int64 = 0
         var foreign = 0
+        /// Kept revisions, where history was asked for.
+        var revisions = 0
         /// Directories that are written with their escaped names.
         var escaped = 0
     }
 
     private(set) var report = Report()
     private let tree: TreeReader
-    private let layout: LayoutNumber?
+    private let tenant: Tenant
+    private let options: Options
     private let scheme: Scheme
-    private let target: [UInt8]
-    private let root: File
-    private let list: [UInt8]?
+    private let target: any ExportTarget
     private var listed: [UInt8] = []
+    private var checksums: [UInt8] = []
     private var line: ProgressLine
     private let total: Int64
     /// What each directory of the layout is called outside, by its path.
@@ -27,62 +42,49 @@ final class ExportRun {
 
     init(
         tenant: Tenant,
-        layout: LayoutNumber?,
-        target: [UInt8],
-        attributes: [UInt8]?,
+        to target: any ExportTarget,
+        _ options: Options,
         line: ProgressLine
     ) throws(LociError) {
+        self.tenant = tenant
+        self.options = options
         tree = try TreeReader(tenant)
-        let layouts = try tenant.layouts()
-        let chosen = layouts.first { layout == nil ? $0.isListed : $0.number == layout }
+        scheme = try Self.scheme(tenant, options)
+        self.target = target
+        self.line = line
+        total = Int64(try tenant.counts().live)
+    }
+
+    private static func scheme(
+        _ tenant: Tenant,
+        _ options: Options
+    ) throws(LociError) -> Scheme {
+        if let moment = options.moment { return try tenant.listedLayout(at: moment).scheme }
+        let chosen = try tenant.layouts().first {
+            options.layout == nil ? $0.isListed : $0.number == options.layout
+        }
         guard let chosen, chosen.status == .live else {
             throw LociError(
                 .notFound,
                 subject: "--layout",
-                message: "There is no live layout \(layout?.description ?? "").",
+                message: "There is no live layout \(options.layout?.description ?? "").",
                 remedy: "List them with:  loci layout list"
             )
         }
-        self.layout = layout
-        scheme = chosen.scheme
-        self.target = target
-        list = attributes
-        self.line = line
-        total = Int64(try tenant.counts().live)
-        root = try Self.emptyDirectory(target)
-    }
-
-    /// Opens the target, made where it is missing; throws `notEmpty` where it holds something.
-    private static func emptyDirectory(_ path: [UInt8]) throws(LociError) -> File {
-        let shown = String(decoding: path, as: UTF8.self)
-        let directory = try openDirectory(path)
-        let isEmpty = (try? directory.entries())?.isEmpty ?? false
-        guard isEmpty else {
-            throw LociError(
-                .notEmpty,
-                subject: shown,
-                message: "'\(shown)' is not empty.",
-                remedy: "Name a directory that is empty or missing."
-            )
-        }
-        return directory
-    }
-
-    private static func openDirectory(_ path: [UInt8]) throws(LociError) -> File {
-        do throws(Errno) {
-            if (try? File.status(of: path)) == nil {
-                try File.workingDirectory.makeDirectory(path)
-            }
-            return try File.open(path, [.readOnly, .directory])
-        } catch {
-            throw InputBytes.failure(error, path, "written to")
-        }
+        return chosen.scheme
     }
 
     func run() throws(LociError) {
         do {
-            try tree.walk(layout) { item in try write(item) }
-            if let list { try Self.write(listed, to: list) }
+            if let moment = options.moment {
+                try tree.walk(at: moment) { item in try write(item) }
+            } else {
+                try tree.walk(options.layout) { item in try write(item) }
+            }
+            if options.history { try writeHistory() }
+            try target.finish()
+            if let list = options.attributes { try Self.write(listed, to: list) }
+            if let manifest = options.manifest { try Self.write(checksums, to: manifest) }
             line.finish()
         } catch {
             line.finish()
@@ -96,19 +98,11 @@ final class ExportRun {
         case .directory, .foreignDirectory:
             let outside = outsideName(item, in: parent)
             directories[item.path] = outside
-            try perform(outside) { (root) throws(Errno) in
-                _ = try root.makeDirectoriesBeneath(outside.bytes)
-                if item.kind == .foreignDirectory {
-                    let made = try root.openBeneath(outside.bytes, [.readOnly, .directory])
-                    try made.setPermissions(item.permissions)
-                }
-            }
+            let isForeign = item.kind == .foreignDirectory
+            try target.directory(outside, isForeign ? item.permissions : nil)
         case .foreignLink:
             let outside = parent.appending(name)
-            let goal = try read(item)
-            try perform(outside) { (root) throws(Errno) in
-                try root.makeSymbolicLink(outside.bytes, to: goal)
-            }
+            try target.link(outside, to: try read(item))
             report.foreign += 1
         case .memory, .foreignFile:
             try writeFile(item, parent.appending(name))
@@ -118,7 +112,7 @@ final class ExportRun {
     private func read(_ item: TreeItem) throws(LociError) -> [UInt8] {
         let file = try tree.open(item)
         do throws(Errno) {
-            return try file.readAll(limit: 1 << 16)
+            return try file.readAll(limit: InputBytes.limit)
         } catch {
             throw InputBytes.failure(error, item.path.bytes, "read")
         }
@@ -126,18 +120,16 @@ final class ExportRun {
 
     private func writeFile(_ item: TreeItem, _ outside: NamePath) throws(LociError) {
         let source = try tree.open(item)
-        var copied: Int64 = 0
-        do throws(Errno) {
-            let file = try root.openBeneath(
-                outside.bytes,
-                [.readWrite, .create, .exclusive],
-                mode: 0o600
-            )
-            copied = try source.copyContents(to: file)
-            try file.setPermissions(item.permissions)
-            try file.setTimes(access: item.modified, modification: item.modified)
-        } catch {
-            throw InputBytes.failure(error, target + [ASCII.slash] + outside.bytes, "written")
+        let copied = try target.file(
+            outside,
+            source,
+            permissions: item.permissions,
+            modified: item.modified
+        )
+        if options.manifest != nil {
+            let hash =
+                if let known = item.hash { known } else { try FileHash.hash(bytes: read(item)) }
+            noteChecksum(hash, outside)
         }
         if item.kind == .memory {
             report.memories += 1
@@ -150,7 +142,7 @@ final class ExportRun {
     }
 
     private func note(_ item: TreeItem, _ outside: NamePath) {
-        guard list != nil else { return }
+        guard options.attributes != nil else { return }
         let object: JSON = [
             "path": JSON(path: outside),
             "id": item.memory.map { .string($0.description) } ?? .null,
@@ -161,14 +153,48 @@ final class ExportRun {
         listed.append(UInt8(ascii: "\n"))
     }
 
-    private func perform(
-        _ path: NamePath,
-        _ body: (borrowing File) throws(Errno) -> Void
-    ) throws(LociError) {
-        do throws(Errno) {
-            try body(root)
+    /// As `sha256sum -c` reads it: names with a backslash or a line feed are escaped.
+    private func noteChecksum(_ hash: ContentHash, _ path: NamePath) {
+        var name: [UInt8] = []
+        for byte in path.bytes {
+            switch byte {
+            case UInt8(ascii: "\\"): name += Array("\\\\".utf8)
+            case UInt8(ascii: "\n"): name += Array("\\n".utf8)
+            default: name.append(byte)
+            }
+        }
+        if name.count != path.bytes.count { checksums.append(UInt8(ascii: "\\")) }
+        checksums += Array("\(hash)  ".utf8) + name + [UInt8(ascii: "\n")]
+    }
+
+    /// The archive with all revisions, beside the tree that shows the current ones.
+    private func writeHistory() throws(LociError) {
+        let file: File
+        do {
+            file = try archiveFile()
         } catch {
-            throw InputBytes.failure(error, target + [ASCII.slash] + path.bytes, "written")
+            throw Failure.wrapped(error)
+        }
+        _ = try target.file(
+            Self.archiveName,
+            file,
+            permissions: 0o600,
+            modified: tenant.clock().nanoseconds
+        )
+    }
+
+    /// In a file without a name: a tar tells a file's size before its bytes.
+    private func archiveFile() throws -> File {
+        let place = Terminal.environment("TMPDIR") ?? "/tmp"
+        do {
+            let file = try File.open(place, [.readWrite, .temporary], mode: 0o600)
+            var archive = ArchiveExport()
+            try archive.run(tenant, history: true, at: options.moment) { try file.write($0) }
+            report.revisions = archive.revisions
+            try file.seek(to: 0)
+            return file
+        } catch let error as Errno {
+            throw InputBytes.failure(error, Array(place.utf8), "written")
         }
     }
 

@@ -2,22 +2,42 @@ import ArgumentParser
 import Linux
 import Loci
 
+/// What an export is written as.
+enum ExportFormat: String, CaseIterable, ExpressibleByArgument {
+    case tree
+    case tar
+    case jsonl
+}
+
 struct ExportVerb: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "export",
-            abstract: "Write a tenant out as plain files, byte for byte."
+            abstract: "Write a tenant out as plain files, byte for byte.",
+            discussion: """
+                A tree and a tar show the files of one layout; jsonl is an archive for any tool, and \
+                loci import  reads it with ids, attributes, times and revisions. With --history a \
+                tree or a tar holds that archive too, as .loci-export.jsonl.
+                """
         )
     }
 
-    @Argument(help: ArgumentHelp("A directory that is empty or missing.", valueName: "dir"))
+    @Argument(
+        help: ArgumentHelp(
+            "A directory that is empty or missing, a file that is missing, or - for stdout.",
+            valueName: "target"
+        )
+    )
     var directory: String
     @Option(
         name: .long,
-        help: ArgumentHelp(
-            "By this layout; else by the listed one.",
-            valueName: "n"
-        )
+        help: ArgumentHelp("tree, tar or jsonl; else tar for -, and tree.", valueName: "format")
+    )
+    var format: ExportFormat?
+    @Flag(name: .long, help: "All kept revisions and the trash too.") var history = false
+    @Option(
+        name: .long,
+        help: ArgumentHelp("By this layout; else by the listed one.", valueName: "n")
     )
     var layout: Int?
     @Option(
@@ -25,33 +45,70 @@ struct ExportVerb: AsyncParsableCommand {
         help: ArgumentHelp("Write ids and attributes there, as JSON Lines.", valueName: "file")
     )
     var attributes: String?
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Write checksums there, for sha256sum -c.", valueName: "file")
+    )
+    var manifest: String?
+    @OptionGroup var when: MomentOptions
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
 
+    private var chosen: ExportFormat { format ?? (directory == "-" ? .tar : .tree) }
+
+    func validate() throws {
+        if chosen == .tree, directory == "-" {
+            throw ValidationError("A tree goes to a directory; give --format tar or jsonl for -.")
+        }
+        if layout != nil, when.at != nil {
+            throw ValidationError("--at shows the layout that was listed then; leave --layout out.")
+        }
+        if chosen == .jsonl, layout != nil || attributes != nil || manifest != nil {
+            throw ValidationError(
+                "An archive has attributes and checksums in it, and no layout: leave --layout, "
+                    + "--attributes and --manifest out."
+            )
+        }
+    }
+
     func run() async throws {
-        let target = StoreFinder.absolute(RawArguments.bytes(directory))
-        let list = attributes.map { StoreFinder.absolute(RawArguments.bytes($0)) }
+        let path = StoreFinder.absolute(RawArguments.bytes(directory))
         let tenant = try StoreFinder.tenant(place)
-        try StoreFinder.requireApart(target, from: tenant.store)
+        if directory != "-" { try StoreFinder.requireApart(path, from: tenant.store) }
         Mounts.askToCommit(tenant)
-        let number = layout.map { LayoutNumber($0) }
+        let moment = try when.moment(tenant)
+        if chosen == .jsonl { return try writeArchive(tenant, path, moment) }
+        let target: any ExportTarget =
+            chosen == .tree
+            ? try DirectoryTarget(path)
+            : try TarTarget(directory == "-" ? nil : path, now: tenant.clock())
         let run = try ExportRun(
             tenant: tenant,
-            layout: number,
-            target: target,
-            attributes: list,
+            to: target,
+            ExportRun.Options(
+                layout: layout.map { LayoutNumber($0) },
+                moment: moment,
+                history: history,
+                attributes: attributes.map { StoreFinder.absolute(RawArguments.bytes($0)) },
+                manifest: manifest.map { StoreFinder.absolute(RawArguments.bytes($0)) }
+            ),
             line: ProgressLine("exporting", json: speech.json, quiet: speech.quiet)
         )
         try run.run()
-        let report = run.report
-        let text =
+        try tell(run.report)
+    }
+
+    private func tell(_ report: ExportRun.Report) throws {
+        var text =
             "Exported \(Grouped.text(report.memories)) memories, \(ByteCount(report.bytes))"
-            + (report.foreign > 0 ? ", \(Grouped.text(report.foreign)) foreign" : "") + "."
-        try speech.print(text) {
+            + (report.foreign > 0 ? ", \(Grouped.text(report.foreign)) foreign" : "")
+        if history { text += ", \(Grouped.counted(report.revisions, "revision"))" }
+        try say(text + ".") {
             [
                 "exported": .integer(Int64(report.memories)), "bytes": .integer(report.bytes),
                 "foreign": .integer(Int64(report.foreign)),
                 "escaped": .integer(Int64(report.escaped)),
+                "revisions": .integer(Int64(report.revisions)),
             ]
         }
         if report.escaped > 0 {
@@ -59,6 +116,41 @@ struct ExportVerb: AsyncParsableCommand {
                 "\(report.escaped) directories keep their escaped names: two would have met in "
                     + "one."
             )
+        }
+    }
+
+    /// Where the data goes to standard output, words do not.
+    private func say(_ sentence: String, _ object: () -> JSON) throws(LociError) {
+        guard directory == "-" else { return try speech.print(sentence, object) }
+        if !speech.quiet { Words.note(sentence) }
+    }
+
+    private func writeArchive(
+        _ tenant: Tenant,
+        _ path: [UInt8],
+        _ moment: PastMoment?
+    ) throws {
+        var archive = ArchiveExport()
+        if directory == "-" {
+            var output = Output()
+            try archive.run(tenant, history: history, at: moment) { try output.write($0) }
+            try output.flush()
+        } else {
+            do {
+                let file = try File.open(path, [.writeOnly, .create, .exclusive], mode: 0o600)
+                try archive.run(tenant, history: history, at: moment) { try file.write($0) }
+            } catch let error as Errno {
+                throw InputBytes.failure(error, path, "written")
+            }
+        }
+        let text =
+            "Exported \(Grouped.text(archive.memories)) memories, "
+            + "\(Grouped.counted(archive.revisions, "revision"))."
+        try say(text) {
+            [
+                "exported": .integer(Int64(archive.memories)),
+                "revisions": .integer(Int64(archive.revisions)),
+            ]
         }
     }
 }

@@ -10,12 +10,15 @@ struct ImportVerb: AsyncParsableCommand {
             discussion: """
                 A second run skips what is equal and lists what differs (exit 7), unless --update. \
                 Dot files and what is below dot directories come in as foreign files. '.git', \
-                symbolic links and sockets are skipped and counted.
+                symbolic links and sockets are skipped and counted. An archive (a file that \
+                loci export --format jsonl wrote, - for stdin, or a tree that was exported with \
+                --history) comes in with ids, attributes, times and revisions.
                 """
         )
     }
 
-    @Argument(help: ArgumentHelp("The tree.", valueName: "dir")) var directory: String
+    @Argument(help: ArgumentHelp("The tree, or an archive.", valueName: "dir")) var directory:
+        String
     @Option(
         name: .long,
         help: ArgumentHelp("How its directories tell attributes.", valueName: "scheme")
@@ -59,6 +62,7 @@ struct ImportVerb: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let archive = try archive() { return try await bring(archive) }
         let source = try Scheme(schemeOfSource)
         var attributes: [String: String] = [:]
         for (key, value) in try set.checked() { attributes[key] = value }
@@ -95,5 +99,51 @@ struct ImportVerb: AsyncParsableCommand {
         )
         try speech.print(report.text(dryRun: dryRun)) { report.json }
         try report.throwIfPartial()
+    }
+    // MARK: Archives
+
+    /// The archive that the argument names, or that the tree of that name holds; nil for a plain
+    /// tree.
+    private func archive() throws(LociError) -> [UInt8]? {
+        if directory == "-" { return Array("/dev/stdin".utf8) }
+        let path = StoreFinder.absolute(RawArguments.bytes(directory))
+        guard let status = try? File.status(of: path) else { return nil }
+        if status.kind == .file { return path }
+        let inside = path + [ASCII.slash] + ExportRun.archiveName.bytes
+        return (try? File.status(of: inside))?.kind == .file ? inside : nil
+    }
+
+    private func bring(_ path: [UInt8]) async throws {
+        guard set.isEmpty, include.isEmpty, maxSize == nil, missing == nil, frontMatter == nil,
+            !update
+        else {
+            throw LociError(
+                .invalidArgument,
+                subject: "archive",
+                message: "An archive comes in as it is, without options that change or choose.",
+                remedy: "Leave out all but --dry-run."
+            )
+        }
+        let tenant = try StoreFinder.tenant(place)
+        Mounts.askToCommit(tenant)
+        let file: File
+        do throws(Errno) {
+            file = try File.open(path)
+        } catch {
+            throw InputBytes.failure(error, path, "read")
+        }
+        var lines = ArchiveLines(file, name: path)
+        var run = ArchiveImport(tenant: tenant, isDry: dryRun, origin: who.origin)
+        var progress = ProgressLine("importing", json: speech.json, quiet: speech.quiet)
+        var number = 0
+        while let line = try lines.next() {
+            number += 1
+            try await run.take(line, line: number)
+            progress.update(done: Int64(run.report.added + run.report.equal), total: nil)
+        }
+        progress.finish()
+        try await run.finish()
+        try speech.print(run.report.text(dryRun: dryRun)) { run.report.json }
+        try run.report.throwIfPartial()
     }
 }

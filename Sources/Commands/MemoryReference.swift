@@ -3,20 +3,31 @@ import Loci
 /// A memory as a command line names it: by a path, or by its id.
 struct MemoryReference {
     let tenant: Tenant
+    /// As it is now; as it was where a moment is named.
     let memory: Memory
+    /// nil for now.
+    let moment: PastMoment?
 
     /// Finds the memory; throws `isADirectory` where the path is one.
-    init(_ argument: String, _ options: StoreOptions) throws(LociError) {
+    ///
+    /// `when`: the path is one of that moment then.
+    init(
+        _ argument: String,
+        _ options: StoreOptions,
+        _ when: MomentOptions? = nil
+    ) throws(LociError) {
         let (tenant, path) = try StoreFinder.place(argument, options)
         self.tenant = tenant
         Mounts.askToCommit(tenant)
+        let moment = try when?.moment(tenant)
+        self.moment = moment
         do throws(LociError) {
-            memory = try tenant.memory(at: path)
+            memory = try tenant.memory(at: path, at: moment)
         } catch {
             guard path.names.count == 1, let text = path.last?.utf8String,
                 let id = try? MemoryID(text), let found = try? tenant.memory(id)
             else { throw error }
-            memory = found
+            memory = if let moment { try tenant.memory(id, when: moment) } else { found }
         }
     }
 }

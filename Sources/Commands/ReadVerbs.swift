@@ -10,6 +10,7 @@ struct ListVerb: AsyncParsableCommand {
     @Flag(name: .customShort("l"), help: "Sizes and times too.") var long = false
     @Flag(name: [.customShort("R"), .long], help: "All memories below it, by their paths.")
     var recursive = false
+    @OptionGroup var when: MomentOptions
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
     @OptionGroup var paths: PathOptions
@@ -17,12 +18,13 @@ struct ListVerb: AsyncParsableCommand {
     func run() async throws {
         let (tenant, path) = try StoreFinder.place(path ?? ".", place)
         Mounts.askToCommit(tenant)
-        if !path.isRoot, let memory = try? tenant.memory(at: path) {
+        let moment = try when.moment(tenant)
+        if !path.isRoot, let memory = try? tenant.memory(at: path, at: moment) {
             try speech.print(result: memory, nul: paths.nul)
         } else if recursive {
-            try listAll(tenant, path)
+            try listAll(tenant, path, moment)
         } else {
-            try list(try tenant.entries(of: path), in: path)
+            try list(try tenant.entries(of: path, at: moment), in: path)
         }
     }
 
@@ -51,12 +53,16 @@ struct ListVerb: AsyncParsableCommand {
         try output.flush()
     }
 
-    private func listAll(_ tenant: Tenant, _ path: NamePath) throws(LociError) {
+    private func listAll(
+        _ tenant: Tenant,
+        _ path: NamePath,
+        _ moment: PastMoment?
+    ) throws(LociError) {
         guard !speech.quiet else { return }
         var output = Output()
         var cursor: ListCursor?
         repeat {
-            let page = try tenant.list(under: path, after: cursor)
+            let page = try tenant.list(under: path, at: moment, after: cursor)
             for memory in page.memories {
                 if speech.json {
                     try output.line(memory.json)
@@ -94,16 +100,22 @@ struct CatVerb: AsyncParsableCommand {
     @Argument(help: "The memories.") var paths: [String]
     @Option(name: .long, help: ArgumentHelp("An earlier revision.", valueName: "n"))
     var revision: Int?
+    @OptionGroup var when: MomentOptions
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
+
+    func validate() throws {
+        guard revision != nil, when.at != nil else { return }
+        throw ValidationError("Give --revision or --at, not both.")
+    }
 
     func run() async throws {
         var output = Output()
         for path in paths {
-            let found = try MemoryReference(path, place)
+            let found = try MemoryReference(path, place, when)
             let content = try await found.tenant.content(
                 of: found.memory.id,
-                revision: revision.map { RevisionNumber($0) }
+                revision: revision.map { RevisionNumber($0) } ?? found.memory.revision
             )
             guard !speech.quiet else { continue }
             if speech.json {
@@ -136,12 +148,13 @@ struct StatVerb: AsyncParsableCommand {
 
     @Argument(help: "The memories, by a path of any live layout or by their ids.")
     var paths: [String]
+    @OptionGroup var when: MomentOptions
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
 
     func run() async throws {
         for path in paths {
-            let found = try MemoryReference(path, place)
+            let found = try MemoryReference(path, place, when)
             let others = try found.allPaths()
             guard !speech.quiet else { continue }
             var output = Output()
@@ -192,8 +205,12 @@ struct StatVerb: AsyncParsableCommand {
 }
 
 extension MemoryReference {
-    /// The paths in all live layouts.
+    /// The paths in all live layouts; of the past the one in the layout that was listed then.
     func allPaths() throws(LociError) -> [(layout: LayoutInfo, path: NamePath)] {
+        if let moment {
+            let listed = try tenant.listedLayout(at: moment)
+            return memory.path.map { [(listed, $0)] } ?? []
+        }
         var paths: [(layout: LayoutInfo, path: NamePath)] = []
         for layout in try tenant.layouts() where layout.status == .live {
             guard let path = try tenant.path(of: memory.id, in: layout.number) else { continue }
@@ -214,12 +231,19 @@ struct LogVerb: AsyncParsableCommand {
     @Argument(help: "The memory.") var path: String
     @Option(name: .shortAndLong, help: ArgumentHelp("At most so many.", valueName: "count"))
     var number = 1000
+    @OptionGroup var when: MomentOptions
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
 
     func run() async throws {
-        let found = try MemoryReference(path, place)
-        let changes = try found.tenant.history(of: found.memory.id, limit: number)
+        let found = try MemoryReference(path, place, when)
+        let id = found.memory.id
+        let changes =
+            if let moment = found.moment {
+                try found.tenant.history(of: id, until: moment, limit: number)
+            } else {
+                try found.tenant.history(of: id, limit: number)
+            }
         var table = Table("CHANGE", "TIME", "ACTOR", "WHAT", "REASON")
         for change in changes {
             table.append(

@@ -5,7 +5,12 @@ struct RestoreVerb: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "restore",
-            abstract: "Bring memories back: from the trash, or to an earlier revision."
+            abstract: "Bring memories back: from the trash, or to what they were.",
+            discussion: """
+                --revision brings a content back. --at and --snapshot bring back all that a memory \
+                was: content, attributes, place; with --under all below a path, and what came \
+                there later goes to the trash or where it was.
+                """
         )
     }
 
@@ -13,15 +18,21 @@ struct RestoreVerb: AsyncParsableCommand {
     var path: String?
     @Option(name: .long, help: ArgumentHelp("Go back to this revision.", valueName: "n"))
     var revision: Int?
-    @Option(name: .long, help: ArgumentHelp("Go back to this time.", valueName: "time"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Go back to this moment: a time or a change.", valueName: "moment")
+    )
     var at: String?
     @Option(name: .long, help: ArgumentHelp("Go back to this snapshot.", valueName: "name"))
     var snapshot: String?
-    @Option(name: .long, help: ArgumentHelp("All that was deleted below it.", valueName: "path"))
+    @Option(name: .long, help: ArgumentHelp("All below it.", valueName: "path"))
     var under: String?
     @Option(
         name: .long,
-        help: ArgumentHelp("With --under: how long ago, or since when.", valueName: "time")
+        help: ArgumentHelp(
+            "With --under: only what was deleted since then, such as 10m.",
+            valueName: "time"
+        )
     )
     var since: String?
     @Flag(name: .long, help: "With --under: only tell what would come back.")
@@ -35,8 +46,11 @@ struct RestoreVerb: AsyncParsableCommand {
         if (path == nil) == (under == nil) {
             throw ValidationError("Give either a PATH or --under PATH.")
         }
-        if under != nil, since == nil {
-            throw ValidationError("--under needs --since, such as --since 10m.")
+        if under != nil, [since, at, snapshot].compactMap({ $0 }).count != 1 {
+            throw ValidationError("--under needs one of --since, --at and --snapshot.")
+        }
+        if under == nil, dryRun || since != nil {
+            throw ValidationError("--since and --dry-run go with --under.")
         }
         if [revision.map(String.init), at, snapshot].compactMap({ $0 }).count > 1 {
             throw ValidationError("Give one of --revision, --at and --snapshot.")
@@ -44,12 +58,16 @@ struct RestoreVerb: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let under, let since { return try await restoreAll(under, since) }
+        if let under { return try await restoreAll(under) }
         let (tenant, path) = try StoreFinder.place(path ?? ".", place)
         Mounts.askToCommit(tenant)
-        let isEarlier = revision != nil || at != nil || snapshot != nil
+        if let moment = try moment(tenant) {
+            let memory = try Self.memory(path, at: moment, in: tenant)
+            let restored = try await tenant.restore(memory, to: moment, origin: who.origin)
+            return try speech.print(result: restored, nul: paths.nul)
+        }
         if let memory = try? tenant.memory(at: path) {
-            guard isEarlier else {
+            guard let revision else {
                 throw LociError(
                     .nameTaken,
                     subject: path.description,
@@ -57,68 +75,73 @@ struct RestoreVerb: AsyncParsableCommand {
                     remedy: "Name a revision with --revision N; loci log \(path) lists changes."
                 )
             }
-            let number = try revision(of: memory, in: tenant)
             let restored = try await tenant.restore(
                 memory.id,
-                revision: number,
+                revision: RevisionNumber(revision),
                 origin: who.origin
             )
             return try speech.print(result: restored, nul: paths.nul)
         }
         let trashed = try tenant.trashed(at: path)
         var restored = try await tenant.restore(trashed.id, to: nil, origin: who.origin)
-        if isEarlier {
-            let number = try revision(of: restored, in: tenant)
-            restored = try await tenant.restore(restored.id, revision: number, origin: who.origin)
+        if let revision {
+            restored = try await tenant.restore(
+                restored.id,
+                revision: RevisionNumber(revision),
+                origin: who.origin
+            )
         }
         try speech.print(result: restored, nul: paths.nul)
     }
 
-    /// The revision that was current at the time that the options name.
-    private func revision(
-        of memory: Memory,
-        in tenant: Tenant
-    ) throws(LociError) -> RevisionNumber {
-        if let revision { return RevisionNumber(revision) }
-        var time = tenant.clock()
-        if let at { time = try Timestamp(at, now: time) }
-        if let snapshot {
-            let all = try tenant.snapshots()
-            guard let found = all.first(where: { $0.name == snapshot }) else {
-                throw SnapshotVerb.unknown(snapshot, all.map(\.name))
-            }
-            time = found.created
-        }
-        let past = try tenant.revisions(of: memory.id).last { $0.created <= time }
-        guard let past else {
-            throw LociError(
-                .notFound,
-                subject: memory.shownPath.description,
-                message: "'\(memory.shownPath)' had no revision at \(time) that is still kept.",
-                remedy: "Read:  loci log \(memory.shownPath)"
-            )
-        }
-        return past.number
+    /// The moment that the options name.
+    private func moment(_ tenant: Tenant) throws(LociError) -> PastMoment? {
+        if let snapshot { return .snapshot(snapshot) }
+        return try at.map { (text) throws(LociError) in try PastMoment(text, now: tenant.clock()) }
     }
 
-    private func restoreAll(_ under: String, _ since: String) async throws {
+    /// The memory that had a path then, else the one that has it now or had it before it was
+    /// deleted.
+    private static func memory(
+        _ path: NamePath,
+        at moment: PastMoment,
+        in tenant: Tenant
+    ) throws(LociError) -> MemoryID {
+        _ = try tenant.change(at: moment)
+        if let then = try? tenant.memory(at: path, when: moment) { return then.id }
+        if let now = try? tenant.memory(at: path) { return now.id }
+        return try tenant.trashed(at: path).id
+    }
+
+    private func restoreAll(_ under: String) async throws {
         let (tenant, path) = try StoreFinder.place(under, place)
         Mounts.askToCommit(tenant)
-        let now = tenant.clock()
-        let time: Timestamp
-        if let duration = try? LociDuration.parse(since) {
-            time = now - duration
+        let report: RestoreReport
+        if let moment = try moment(tenant) {
+            report = try await showing("restoring", speech) { feed in
+                try await tenant.restore(
+                    under: path,
+                    to: moment,
+                    dryRun: dryRun,
+                    origin: who.origin,
+                    progress: feed
+                )
+            }
         } else {
-            time = try Timestamp(since, now: now)
+            report = try await tenant.restore(
+                under: path,
+                since: try Self.time(since ?? "", now: tenant.clock()),
+                dryRun: dryRun,
+                origin: who.origin
+            )
         }
-        let report = try await tenant.restore(
-            under: path,
-            since: time,
-            dryRun: dryRun,
-            origin: who.origin
-        )
         try speech.print(report.sentence(dryRun: dryRun)) { report.json }
         try report.throwIfPartial()
+    }
+
+    private static func time(_ text: String, now: Timestamp) throws(LociError) -> Timestamp {
+        if let duration = try? LociDuration.parse(text) { return now - duration }
+        return try Timestamp(text, now: now)
     }
 }
 

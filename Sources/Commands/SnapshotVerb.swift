@@ -5,9 +5,9 @@ struct SnapshotVerb: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "snapshot",
-            abstract: "Take, list, restore and delete snapshots.",
+            abstract: "Take, list, compare, restore and delete snapshots.",
             subcommands: [
-                Create.self, List.self, Show.self, Restore.self, Delete.self,
+                Create.self, List.self, Show.self, Diff.self, Restore.self, Delete.self,
             ]
         )
     }

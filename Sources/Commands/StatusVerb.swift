@@ -14,7 +14,16 @@ struct StatusVerb: AsyncParsableCommand {
     @OptionGroup var speech: SpeechOptions
 
     func run() async throws {
-        var table = Table("TENANT", "MEMORIES", "TRASHED", "FOREIGN", "STATE", "MOUNTS", "SCHEME")
+        var table = Table(
+            "TENANT",
+            "MEMORIES",
+            "TRASHED",
+            "FOREIGN",
+            "STATE",
+            "MOUNTS",
+            "HISTORY",
+            "SCHEME"
+        )
         var objects: [JSON] = []
         let outcome = try await MigrateVerb.each(place) { tenant, _ in
             let counts = try tenant.counts()
@@ -22,6 +31,7 @@ struct StatusVerb: AsyncParsableCommand {
             let mounts = try tenant.mounts()
             let given = try tenant.givenUpMounts()
             let listed = try tenant.listedLayout()
+            let history = try tenant.historySummary()
             let state = try Migrator(tenant).status().state.rawValue
             table.append(
                 tenant.id.rawValue,
@@ -30,6 +40,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "\(foreign)",
                 state,
                 mounts.map(\.mountPoint).joined(separator: ","),
+                "\(LociDuration.text(history.retention)), \(ByteCount(history.bytes))",
                 listed.scheme.text
             )
             objects.append([
@@ -37,7 +48,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "memories": .integer(Int64(counts.live)),
                 "trashed": .integer(Int64(counts.trashed)), "foreign": .integer(Int64(foreign)),
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
-                "scheme": .string(listed.scheme.text),
+                "scheme": .string(listed.scheme.text), "history": history.json,
                 "mounts": .array(
                     mounts.map {
                         [

@@ -10,6 +10,11 @@ package enum FileHash {
         try ContentHash(bytes: try digest(path))
     }
 
+    /// The SHA-256 of bytes that are at hand.
+    package static func hash(bytes: [UInt8]) throws(LociError) -> ContentHash {
+        try ContentHash(bytes: ContentHasher.hash(bytes))
+    }
+
     private static func digest(_ path: [UInt8]) throws(LociError) -> [UInt8] {
         do throws(Errno) {
             let file = try File.open(path, [.readOnly, .noFollow])

@@ -55,16 +55,7 @@ extension Tenant {
     /// All layouts there ever were, by number.
     public func layouts() throws(LociError) -> [LayoutInfo] {
         try read { reader in
-            try reader.layouts().all.map { layout in
-                LayoutInfo(
-                    number: layout.number,
-                    scheme: layout.scheme,
-                    status: layout.status,
-                    isListed: layout.isListed,
-                    isTarget: layout.isTarget,
-                    isApart: layout.root != Catalog.rootNode
-                )
-            }
+            try reader.layouts().all.map { LayoutInfo($0) }
         }
     }
 
@@ -79,6 +70,19 @@ extension Tenant {
             let counts = try reader.memoryCounts()
             return (Int(counts.live), Int(counts.trashed))
         }
+    }
+}
+
+extension LayoutInfo {
+    init(_ layout: Layout) {
+        self.init(
+            number: layout.number,
+            scheme: layout.scheme,
+            status: layout.status,
+            isListed: layout.isListed,
+            isTarget: layout.isTarget,
+            isApart: layout.root != Catalog.rootNode
+        )
     }
 }
 

@@ -15,7 +15,40 @@ public struct RetentionReport: Hashable, Sendable {
     package init() {}
 }
 
+/// What a tenant keeps of its past, and for how long.
+public struct HistorySummary: Hashable, Sendable {
+    /// How long the past is kept.
+    public let retention: Duration
+    /// Since when every moment is whole; nil where all of the past is kept yet.
+    public let wholeSince: Timestamp?
+    /// Superseded revisions that are kept.
+    public let revisions: Int
+    /// The bytes of these.
+    public let bytes: Int64
+    /// How many snapshots hold what they need, however old.
+    public let snapshots: Int
+}
+
 extension Tenant {
+    /// What is kept of the past.
+    ///
+    /// Complexity: reads every revision's row.
+    public func historySummary() throws(LociError) -> HistorySummary {
+        let retention = try retention()
+        return try read { reader in
+            let superseded = try reader.supersededRevisions()
+            return HistorySummary(
+                retention: retention,
+                wholeSince: try reader.setting(Setting.keptSinceTime).map {
+                    Timestamp(nanoseconds: $0)
+                },
+                revisions: Int(superseded.count),
+                bytes: superseded.bytes,
+                snapshots: try reader.snapshots().count
+            )
+        }
+    }
+
     /// How long the past is kept where nobody said otherwise.
     public static let defaultRetention: Duration = .seconds(90 * 86_400)
 

@@ -25,7 +25,11 @@ package struct TreeItem: Sendable {
     package let memory: MemoryID?
     package let attributes: [String: String]
     package let created: Timestamp?
+    /// The SHA-256 of a memory's content.
+    package let hash: ContentHash?
     let node: NodeNumber
+    /// The revision, where it is one of the past.
+    var past: (memory: Int64, number: RevisionNumber)?
 }
 
 /// Walks the tree of one layout, and looks paths up in it, on one connection.
@@ -71,6 +75,65 @@ package final class TreeReader {
         }
     }
 
+    /// Hands over everything that the listed layout showed at a moment, a directory before what it
+    /// holds; what tools keep has no past.
+    ///
+    /// Throws what `Tenant.change(at:)` throws.
+    package func walk(at moment: PastMoment, _ body: (TreeItem) throws -> Void) throws {
+        let tree = try tenant.tree(at: moment, reader)
+        var pending: [(node: NodeNumber, path: NamePath)] = [(tree.root, NamePath())]
+        while let (directory, path) = pending.popLast() {
+            var entries: [PastEntry] = []
+            try reader.list(directory, of: tree) { entry in
+                entries.append(entry)
+                return true
+            }
+            for entry in entries.sorted(by: { $0.name < $1.name }) {
+                guard let item = try item(entry, path.appending(entry.name), tree) else { continue }
+                try body(item)
+                if item.kind == .directory { pending.append((entry.node, item.path)) }
+            }
+        }
+    }
+
+    /// What a name of the past was; nil for a memory that was purged since.
+    private func item(
+        _ entry: PastEntry,
+        _ path: NamePath,
+        _ tree: PastTree
+    ) throws -> TreeItem? {
+        guard let row = entry.memory else {
+            return TreeItem(
+                path: path,
+                kind: .directory,
+                permissions: 0o755,
+                modified: 0,
+                size: 0,
+                memory: nil,
+                attributes: [:],
+                created: nil,
+                hash: nil,
+                node: entry.node
+            )
+        }
+        guard let file = try reader.revisionFile(of: row, at: tree.number),
+            let memory = try reader.memory(row: row)
+        else { return nil }
+        return TreeItem(
+            path: path,
+            kind: .memory,
+            permissions: file.mode & 0o7777,
+            modified: file.mtime,
+            size: file.size,
+            memory: memory.id,
+            attributes: try reader.past(of: memory, at: tree.number)?.attributes ?? [:],
+            created: memory.created,
+            hash: file.hash,
+            node: entry.node,
+            past: (row, file.number)
+        )
+    }
+
     private func children(
         of directory: NodeNumber,
         _ layout: Layout
@@ -97,6 +160,7 @@ package final class TreeReader {
             memory: memory?.id,
             attributes: attributes,
             created: memory?.created,
+            hash: memory == nil ? nil : try reader.revision(shownBy: node.number)?.hash,
             node: node.number
         )
     }
@@ -116,6 +180,9 @@ package final class TreeReader {
 
     /// The bytes of a memory, a foreign file, or where a foreign link leads.
     package func open(_ item: TreeItem) throws(LociError) -> File {
+        if let past = item.past {
+            return try tenant.openBlob(of: past.memory, revision: past.number, reader: reader)
+        }
         if item.kind == .memory { return try tenant.openBlob(shownBy: item.node, reader: reader) }
         let kept = try tenant.foreignDirectory()
         do throws(Errno) {

@@ -40,7 +40,7 @@ struct ReadmeTests {
             """
         )
         let blocks = try Self.blocks("sh")
-        #expect(blocks.count == 3)
+        #expect(blocks.count == 4)
         let mapper = try #require(try Self.blocks("python").first)
         defer { _ = try? home.shell("loci umount ~/mnt") }
         try home.must(blocks[0])
@@ -52,6 +52,11 @@ struct ReadmeTests {
         try home.must("cat >~/kinds.py <<'END'\n\(mapper)\nEND")
         let mapped = try home.must(blocks[2])
         #expect(mapped.output.contains("no kind in its name"))
+        let yesterday = try home.must(blocks[3])
+        #expect(yesterday.output.contains("Would bring back 1 from the trash"))
+        #expect(yesterday.lines.filter { $0 == "rotate the keys" }.count == 2)
+        let back = try home.must("loci cat user=bob/topic=auth/oauth.md --store ~/memory")
+        #expect(back.output == "rotate the keys\n")
     }
 
     @Test("the two commands that it begins with are there and can be run")

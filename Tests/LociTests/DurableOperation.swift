@@ -10,8 +10,8 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     case append, batch, edit, set, rename, moveDirectory, moveInBatches
     case makeDirectories, removeDirectories, keepForeign, updateForeign
     case delete, restore, restoreUnder, restoreRevision
-    case takeSnapshot, restoreSnapshot, deleteSnapshot
-    case setRetention, applyRetention, collect, checkpoint
+    case takeSnapshot, restoreSnapshot, deleteSnapshot, restorePartition, restoreMemory
+    case setRetention, applyRetention, collect, checkpoint, unarchive
 
     var testDescription: String { rawValue }
 
@@ -19,8 +19,8 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     /// doing it again completes.
     var isInParts: Bool {
         switch self {
-        case .batch, .moveInBatches, .restoreSnapshot, .applyRetention, .collect, .keepForeign,
-            .updateForeign:
+        case .batch, .moveInBatches, .restoreSnapshot, .restorePartition, .restoreMemory,
+            .applyRetention, .collect, .keepForeign, .updateForeign, .unarchive:
             true
         default: false
         }
@@ -59,10 +59,23 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
             )
         case .takeSnapshot: _ = try await tenant.takeSnapshot("now", origin: origin)
         case .restoreSnapshot: _ = try await tenant.restoreSnapshot("then", origin: origin)
+        case .restorePartition:
+            _ = try await tenant.restore(
+                under: NamePath("user=bob"),
+                to: .snapshot("then"),
+                origin: origin
+            )
+        case .restoreMemory:
+            let id = try tenant.memory(
+                at: NamePath("user=bob/x.md"),
+                when: .snapshot("then")
+            ).id
+            _ = try await tenant.restore(id, to: .snapshot("then"), origin: origin)
         case .deleteSnapshot: try await tenant.deleteSnapshot("then", origin: origin)
         case .setRetention: try tenant.setRetention(.seconds(60), origin: origin)
         case .applyRetention: _ = try await tenant.applyRetention(origin: origin)
         case .collect: _ = try await tenant.collect(delete: true, origin: origin)
+        case .unarchive: try await unarchive(tenant, origin)
         case .checkpoint: _ = try tenant.catalog.checkpoint()
         }
     }
@@ -91,6 +104,35 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .delete: try await tenant.delete(id, origin: origin)
         default: _ = try await tenant.restore(id, revision: RevisionNumber(1), origin: origin)
         }
+    }
+
+    /// One memory with two revisions, and one that is in the trash.
+    private func unarchive(_ tenant: Tenant, _ origin: Origin) async throws {
+        let batch = try ["a", "b"].map { name in
+            ArchivedMemory(
+                id: try MemoryID("01J00000000000000000000\(name == "a" ? "00A" : "00B")"),
+                name: try Name(name),
+                attributes: ["user": "archived"],
+                created: Timestamp(nanoseconds: 1),
+                modified: Timestamp(nanoseconds: 2),
+                permissions: 0o600,
+                owner: 1,
+                group: 1,
+                isTrashed: name == "b",
+                revisions: try [[1], [2, 2]].enumerated().map { index, content in
+                    ArchivedMemory.Revision(
+                        number: RevisionNumber(index + 2),
+                        created: Timestamp(nanoseconds: 3),
+                        modified: Timestamp(nanoseconds: 4),
+                        actor: "somebody",
+                        isBeside: false,
+                        content: content,
+                        hash: try FileHash.hash(bytes: content)
+                    )
+                }
+            )
+        }
+        for result in try await tenant.unarchive(batch, origin: origin) { _ = try result.get() }
     }
 
     private func keepForeign(_ tenant: Tenant, _ origin: Origin) throws {

@@ -16,8 +16,9 @@ struct LociDirectoryTests {
         #expect(try mounted.list() == [])
         #expect(
             try mounted.list(".loci") == [
-                "README.md", "by-id", "foreign", "last-error", "layouts", "meta", "metrics",
-                "status.json",
+                "README.md", "by-id", "foreign", "history", "last-error", "layouts", "meta",
+                "metrics",
+                "snapshots", "stats", "status.json", "trash",
             ]
         )
         #expect(try mounted.read(".loci/README.md").contains("user={user}/topic={topic}"))
@@ -107,8 +108,9 @@ struct LociDirectoryTests {
     func finite() async throws {
         let mounted = try MountedTenant()
         for index in 0..<20 { try await mounted.add("user=u/topic=t/\(index).md", "x") }
+        // Texts, and each memory in a layout, in `meta` and with one revision in `history`.
         let files = try mounted.walk(".loci")
-        #expect(files.count == 4 + 20 + 20)
+        #expect(files.count == 65)
         for file in files { _ = try mounted.read(file) }
         #expect(mounted.daemon.fileSystem.generated.count < 200)
     }

@@ -74,9 +74,9 @@ package final class Invalidator: Sendable {
         }
     }
 
-    /// Drops the listing of `.loci/layouts`.
+    /// Drops the listings of the directories of `.loci` that follow layouts.
     func dropSpecial() {
-        for special in [Place.Special.layouts, .meta, .foreign] {
+        for special in [Place.Special.layouts, .meta, .foreign, .history] {
             names.post { _ = try? $0.invalidateNode(Place.special(special).id) }
         }
     }
@@ -88,7 +88,8 @@ package final class Invalidator: Sendable {
         }
     }
 
-    /// The ids that a directory has: in the main view, under `layouts/` and under `meta/`.
+    /// The ids that a directory has: in the main view, under `layouts/`, `meta/` and
+    /// `history/`.
     private func ids(of directory: NodeNumber, _ table: LayoutTable) -> [NodeID] {
         var main = [View.main.id(of: directory, mainRoot: fileSystem.mainRoot(table))]
         // A root of its own was the mount's root, or may be it yet.
@@ -97,7 +98,8 @@ package final class Invalidator: Sendable {
         }
         guard fileSystem.specialViewsUsed.isSet else { return main }
         let views = table.all.map { Place.view($0.number, directory).id }
-        return main + [Place.meta(directory).id] + views
+        let history = Place.past(.history, directory.rawValue).id
+        return main + [Place.meta(directory).id, history] + views
     }
 
     // MARK: Content

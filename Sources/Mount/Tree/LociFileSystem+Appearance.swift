@@ -72,7 +72,7 @@ extension LociFileSystem {
         return shown
     }
 
-    private func permissions(_ mode: UInt32) -> UInt32 {
+    func permissions(_ mode: UInt32) -> UInt32 {
         mode & 0o7777 & ~(options.umask ?? 0)
     }
 

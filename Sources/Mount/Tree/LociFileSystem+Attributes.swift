@@ -12,7 +12,7 @@ extension LociFileSystem {
         defer { finish(thread) }
         do {
             let shown = try appearance(at: Place(node), thread)
-            request.reply(shown, timeout: Self.long)
+            request.reply(shown, timeout: Self.lasting(Place(node)))
         } catch let error as LociError where error.code == .notFound {
             if let gone = unlinkedDirectory(node) { return request.reply(gone, timeout: .none) }
             // The kernel asks before it lets a directory in it be removed.
@@ -26,10 +26,23 @@ extension LociFileSystem {
         }
     }
 
+    /// How long attributes hold without being asked for: until a notification says otherwise, but
+    /// for trees of the past, of which none tells.
+    static func lasting(_ place: Place) -> Timeout {
+        switch place {
+        case .past(.snapshot, _): long
+        case .past(.revision, _): counted
+        case .past, .special(.history), .special(.snapshots), .special(.trash): .none
+        default: long
+        }
+    }
+
     /// What `stat` shows of a node id.
     func appearance(at place: Place, _ thread: ThreadReader) throws -> Attributes {
         switch place {
-        case .special(let special): return specialAppearance(special)
+        case .special(let special): return try specialAppearance(special, thread.current())
+        case .past(let view, let number):
+            return try pastAppearance(view, number, thread.current())
         case .generated(let number):
             guard let content = generated.content(of: number) else { throw Self.staleNode }
             return generated.appearance(of: number, content)
@@ -113,6 +126,7 @@ extension LociFileSystem {
             case .generated, .special, .meta:
                 // Truncating alone does nothing: a WRITE brings a whole object.
                 guard changes.onlySizeAndTimes else { throw Self.generatedFile }
+            case .past: throw Self.readOnlyPast
             case .root, .view, .node:
                 guard let number = try number(place, thread.current()) else {
                     throw Self.goneNode
@@ -123,7 +137,7 @@ extension LociFileSystem {
                 try apply(changes, to: number, caller(of: request), thread)
             }
             let shown = try appearance(at: place, thread)
-            request.reply(shown, timeout: Self.long)
+            request.reply(shown, timeout: Self.lasting(place))
         } catch {
             request.fail(errno(of: error, attempt))
         }

@@ -38,6 +38,10 @@ extension LociFileSystem {
                 case .once(let file):
                     request.reply(fileDescriptor: file.descriptor, offset: offset, size: size)
                 }
+            case .past(.revision, let number):
+                request.mayWait()
+                let descriptor = try openRevision(number, thread)
+                request.reply(fileDescriptor: descriptor, offset: offset, size: size)
             default: request.fail(EISDIR)
             }
         } catch {
@@ -151,6 +155,7 @@ extension LociFileSystem {
                         )
                     }
                 }
+            case .past: throw Self.readOnlyPast
             default: throw Self.generatedFile
             }
             request.reply(written: bytes.byteCount)

@@ -29,6 +29,9 @@ extension LociFileSystem {
                 } else {
                     request.reply(offset: try seek.find(try openWhole(number, thread)))
                 }
+            case .past(.revision, let number):
+                let size = try revision(number, thread.current()).size
+                request.reply(offset: try seek.within(size))
             default: request.fail(EISDIR)
             }
         } catch let error as Errno where error == .noSuchAddress {

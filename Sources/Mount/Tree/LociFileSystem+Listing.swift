@@ -43,6 +43,8 @@ extension LociFileSystem {
         case .special(let special):
             try list(special, cursor, into: &listing, thread.current())
         case .meta(let number): try listMeta(number, cursor, into: &listing, thread.current())
+        case .past(let view, let number):
+            try listPast(view, number, cursor, into: &listing, thread.current())
         case .generated: break
         case .root, .node, .view: try listCatalog(place, cursor, into: &listing, thread)
         }
@@ -92,7 +94,7 @@ extension LociFileSystem {
             return above.map { directory.id(of: $0.directory) } ?? place.id
         case .special(.loci), .root: return Place.root.id
         case .special, .generated: return Place.special(.loci).id
-        case .meta: return place.id
+        case .meta, .past: return place.id
         }
     }
 

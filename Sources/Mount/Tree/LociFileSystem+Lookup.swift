@@ -22,7 +22,8 @@ extension LociFileSystem {
             } else if let entry = try vanishedEntry(name, in: Place(parent), who.pid, thread) {
                 request.reply(entry)
             } else {
-                request.replyAbsent(for: expectedLayout.isOn ? .none : Self.long)
+                let isKept = !expectedLayout.isOn && Place(parent).tellsOfNewNames
+                request.replyAbsent(for: isKept ? Self.long : .none)
             }
         } catch let error as LociError where error.code == .notFound {
             request.replyAbsent(for: .none)
@@ -65,12 +66,14 @@ extension LociFileSystem {
         case .special(let special): return try find(name, in: special, who, thread)
         case .meta(let number):
             return try findMeta(name, in: number, thread)
+        case .past(let view, let number):
+            return try findPast(name, in: view, number, thread)
         case .generated: return nil
         case .root, .node, .view: break
         }
         if place == .root, name == Self.loci {
             return KernelEntry(
-                specialAppearance(.loci),
+                try specialAppearance(.loci, thread.current()),
                 nameTimeout: Self.long,
                 attributeTimeout: Self.long
             )

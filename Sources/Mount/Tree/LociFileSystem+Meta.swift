@@ -5,7 +5,7 @@ import Model
 
 // `.loci/meta/<path>`: each memory's metadata as JSON, under its path in the listed layout.
 extension LociFileSystem {
-    private func metaDirectory(
+    func metaDirectory(
         _ number: NodeNumber,
         _ reader: CatalogReader
     ) throws -> Directory? {
@@ -41,9 +41,13 @@ extension LociFileSystem {
         )
     }
 
+    /// Foreign files have neither metadata nor history.
+    ///
+    /// `type`: what all names are; nil for what their nodes are.
     func listMeta(
         _ number: NodeNumber,
         _ cursor: ListingCursor,
+        as type: UInt32? = nil,
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
@@ -67,7 +71,7 @@ extension LociFileSystem {
             listing.add(
                 entry.name.bytes,
                 NodeID(node.number.rawValue),
-                mode: node.mode,
+                mode: type ?? node.mode,
                 cookie: ListingCursor.after(slot: slot, node.number).cookie
             )
         }

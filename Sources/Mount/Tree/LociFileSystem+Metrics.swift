@@ -2,8 +2,10 @@ import Catalog
 import FUSE
 import Linux
 import Loci
+import Model
 
-// `.loci/metrics`: what the daemon counts, in Prometheus' text format.
+// `.loci/metrics`: what the daemon counts, in Prometheus' text format; `.loci/stats`: the same and what
+// history holds, a word and a value a line.
 extension LociFileSystem {
     /// One metric: its help, its type, and its samples by labels.
     private struct Metric {
@@ -20,6 +22,28 @@ extension LociFileSystem {
             let lines = samples.map { "\(name)\($0.labels) \($0.value)\n" }
             return "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n" + lines.joined()
         }
+    }
+
+    /// What `stats` says, a word and a value a line.
+    func stats(_ reader: CatalogReader) throws -> String {
+        let counts = try reader.memoryCounts()
+        let history = try reader.supersededRevisions()
+        let staged = staging.status()
+        var lines = [
+            ("memories", "\(counts.live)"), ("trashed", "\(counts.trashed)"),
+            ("superseded_revisions", "\(history.count)"),
+            ("superseded_bytes", "\(history.bytes)"),
+            ("snapshots", "\(try reader.snapshots().count)"),
+            ("retention", LociDuration.text(try tenant.retention())),
+            ("layouts", "\(try reader.layouts().liveLayouts.count)"),
+            ("staged_files", "\(staged.files)"), ("staged_bytes", "\(staged.bytes)"),
+            ("generated_nodes", "\(generated.count)"),
+            ("requests", "\(requestCounts.all.reduce(0) { $0 + Int($1.count) })"),
+        ]
+        if let resident = RunningProcess.current.residentBytes {
+            lines.append(("resident_bytes", "\(resident)"))
+        }
+        return lines.map { "\($0.0) \($0.1)\n" }.joined()
     }
 
     func metrics(_ reader: CatalogReader) throws -> String {

@@ -158,6 +158,10 @@ extension LociFileSystem {
             if let done = try doneEntry(request, name, in: parent, thread) {
                 return request.reply(done)
             }
+            if Place(parent) == .special(.snapshots) {
+                let caller = caller(of: request)
+                return request.reply(try takeSnapshot(try Name(name), caller, thread))
+            }
             let made = try makeDirectory(
                 try Name(name),
                 in: Place(parent),

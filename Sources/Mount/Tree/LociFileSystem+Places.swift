@@ -62,7 +62,7 @@ extension LociFileSystem {
         case .special(.foreign):
             guard let root = try reader.setting(Setting.foreignRoot) else { return nil }
             return directory(NodeNumber(UInt64(root)), .main, table, main)
-        case .special, .generated, .meta: return nil
+        case .special, .generated, .meta, .past: return nil
         }
     }
 
@@ -111,6 +111,8 @@ extension LociFileSystem {
     /// The directory, or what to say where names cannot be in it.
     func writableDirectory(_ place: Place, _ reader: CatalogReader) throws -> Directory {
         if let directory = try directory(place, reader) { return directory }
+        if Self.trashDirectory(place) != nil { throw Self.onlyOut }
+        if case .past = place { throw Self.readOnlyPast }
         throw LociError(
             .notPermitted,
             subject: ".loci",
@@ -125,7 +127,7 @@ extension LociFileSystem {
         case .node(let number), .view(_, let number), .meta(let number): number
         case .special(.foreign):
             try reader.foreignRoot()
-        case .special, .generated: nil
+        case .special, .generated, .past: nil
         }
     }
 

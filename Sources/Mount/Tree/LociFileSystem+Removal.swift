@@ -85,7 +85,12 @@ extension LociFileSystem {
         defer { finish(thread) }
         do {
             if isDone(request) { return request.succeed() }
-            try removeDirectory(try Name(name), in: Place(parent), caller(of: request), thread)
+            let (name, place, caller) = (try Name(name), Place(parent), caller(of: request))
+            if place == .special(.snapshots) {
+                try deleteSnapshot(name, caller)
+            } else {
+                try removeDirectory(name, in: place, caller, thread)
+            }
             request.succeed()
         } catch {
             request.fail(errno(of: error, attempt))

@@ -26,6 +26,18 @@ extension LociFileSystem {
         defer { finish(thread) }
         do {
             if isDone(request) { return request.succeed() }
+            if let directory = Self.trashDirectory(Place(parent)) {
+                guard flags & 2 == 0 else { throw Self.onlyOut }
+                try restore(
+                    try Name(name),
+                    in: directory,
+                    to: Place(newParent),
+                    as: try Name(newName),
+                    caller(of: request),
+                    thread
+                )
+                return request.succeed()
+            }
             let reader = try thread.current()
             let move = Move(
                 from: try writableDirectory(Place(parent), reader),

@@ -3,7 +3,7 @@ import Linux
 import Loci
 import Model
 
-// What `.loci/README.md`, `status.json` and `last-error` say; `metrics` has a file of its own.
+// What `.loci/README.md`, `status.json` and `last-error` say; `metrics` and `stats` have a file of their own.
 extension LociFileSystem {
     func lastError(of uid: UInt32) -> [UInt8] {
         guard let failure = failures.last(of: uid) else { return [] }
@@ -109,10 +109,17 @@ extension LociFileSystem {
                 cat .loci/last-error            why the last call failed
                 cat .loci/status.json           layouts, migration, what is being written
                 cat .loci/metrics               counts for Prometheus: requests, staged files, memory
+                cat .loci/stats                 the same for people, and what history holds
                 cat .loci/meta/PATH             id, attributes, revision of a memory
                 echo '{"attributes":{"topic":"auth"}}' > .loci/meta/PATH
                 ls .loci/layouts                each live layout as a whole tree
                 readlink .loci/by-id/ID         the path of a memory
+                ls -l .loci/history/PATH        every kept revision of a memory, as files
+                cp .loci/history/PATH/3 PATH    goes back to revision 3
+                mkdir .loci/snapshots/NAME      takes a snapshot; rmdir deletes it
+                diff -r .loci/snapshots/NAME/DIR DIR
+                                                what changed since, in the layout of that time
+                mv .loci/trash/PATH DIR/        brings a deleted memory back, id and history too
                 cat .loci/migration/status      how far a migration is, and what waits for whom
                 cat .loci/migration/who         who still uses old paths
                 cat .loci/migration/errors      what could not be mapped or moved, and why

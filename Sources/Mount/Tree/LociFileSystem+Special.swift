@@ -9,19 +9,23 @@ import Model
 // finite and has its true size, so that `grep -r`, `du` and `rsync` come to an end.
 extension LociFileSystem {
     private static let directories: [(name: String, special: Place.Special)] = [
-        ("by-id", .byID), ("foreign", .foreign), ("layouts", .layouts), ("meta", .meta),
-        ("migration", .migration),
+        ("by-id", .byID), ("foreign", .foreign), ("history", .history), ("layouts", .layouts),
+        ("meta", .meta), ("migration", .migration), ("snapshots", .snapshots), ("trash", .trash),
     ]
 
     private enum Report: String, CaseIterable {
         case readme = "README.md"
         case lastError = "last-error"
         case metrics
+        case stats
         case status = "status.json"
     }
 
-    func specialAppearance(_ special: Place.Special) -> Attributes {
-        Attributes(
+    func specialAppearance(
+        _ special: Place.Special,
+        _ reader: CatalogReader
+    ) throws -> Attributes {
+        var shown = Attributes(
             node: Place.special(special).id,
             mode: S_IFDIR | directoryPermissions & ~0o222,
             uid: settings.uid,
@@ -29,6 +33,18 @@ extension LociFileSystem {
             size: 4096,
             modified: started.nanoseconds
         )
+        switch special {
+        case .trash: return try trashAppearance(TrashTree.root, reader)
+        case .history:
+            guard let root = try reader.node(mainRoot(reader.layouts())) else { break }
+            shown.modified = root.mtime
+        case .snapshots:
+            // Deleting one cannot be undone: the owner's alone.
+            shown.mode = S_IFDIR | directoryPermissions & 0o755
+            shown.modified = try reader.snapshotsChanged()?.nanoseconds ?? shown.modified
+        default: break
+        }
+        return shown
     }
 
     func find(
@@ -45,9 +61,9 @@ extension LociFileSystem {
                 guard isShown(directory.special) else { return nil }
                 specialViewsUsed.set()
                 return KernelEntry(
-                    specialAppearance(directory.special),
+                    try specialAppearance(directory.special, reader),
                     nameTimeout: Self.long,
-                    attributeTimeout: Self.long
+                    attributeTimeout: Self.lasting(.special(directory.special))
                 )
             }
             guard let report = Report(rawValue: text) else { return nil }
@@ -57,6 +73,9 @@ extension LociFileSystem {
         case .byID: return try findByID(text, reader)
         case .meta: return try findMeta(name, in: mainRoot(reader.layouts()), thread)
         case .migration: return try findMigration(text)
+        case .history: return try findHistory(name, in: mainRoot(reader.layouts()), reader)
+        case .snapshots: return try findSnapshot(name, reader)
+        case .trash: return try findTrash(name, in: TrashTree.root, reader)
         case .foreign: return nil
         }
     }
@@ -64,8 +83,8 @@ extension LociFileSystem {
     /// A mount of a subdirectory shows nothing from beside it.
     private func isShown(_ special: Place.Special) -> Bool {
         switch special {
-        case .loci, .byID, .meta: true
-        case .layouts, .foreign: settings.subdirectory == nil
+        case .loci, .byID, .meta, .history, .trash: true
+        case .layouts, .foreign, .snapshots: settings.subdirectory == nil
         case .migration: settings.subdirectory == nil && panel != nil
         }
     }
@@ -85,7 +104,8 @@ extension LociFileSystem {
             mode: mode,
             uid: uid ?? options.uid ?? owner?.uid ?? settings.uid,
             gid: options.gid ?? owner?.gid ?? settings.gid,
-            mtime: tenant.clock().nanoseconds,
+            // Who never opens what is empty looks twice, and would take two times for a change.
+            mtime: bytes.isEmpty ? started.nanoseconds : tenant.clock().nanoseconds,
             edits: edits
         )
         return KernelEntry(
@@ -104,6 +124,7 @@ extension LociFileSystem {
         case .readme: try Array(readme(reader).utf8)
         case .lastError: lastError(of: who.uid)
         case .metrics: Array(try metrics(reader).utf8)
+        case .stats: Array(try stats(reader).utf8)
         case .status: try status(reader).bytes(.pretty) + [UInt8(ascii: "\n")]
         }
     }
@@ -158,6 +179,12 @@ extension LociFileSystem {
             try listMeta(mainRoot(reader.layouts()), cursor, into: &listing, reader)
         case .migration:
             list(Self.migrationNames.map { ($0, S_IFREG, UInt64(8)) }, after: after, into: &listing)
+        case .history:
+            let root = mainRoot(try reader.layouts())
+            try listPast(.history, root.rawValue, cursor, into: &listing, reader)
+        case .snapshots: try listSnapshots(after: after, into: &listing, reader)
+        case .trash:
+            try listTrash(TrashTree.root, after: NodeNumber(after), into: &listing, reader)
         case .foreign: break
         }
     }

@@ -75,6 +75,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     let specialViewsUsed = Once()
     let foreignFiles: ForeignFiles
     let unlinked = UnlinkedNodes()
+    let trash: TrashTree
     /// While set, every thread ends its read transaction after each request.
     let checkpointWaits: CheckpointGate
     let expectedLayout = Expectation()
@@ -102,6 +103,7 @@ package final class LociFileSystem: FileSystem, Sendable {
         started = tenant.clock()
         readers = (0..<settings.threads).map { _ in ThreadReader(catalog) }
         foreignFiles = staging.foreignFiles
+        trash = TrashTree(below: settings.subdirectoryPath)
         checkpointWaits = CheckpointGate()
         guard succession.isTakeover else { return }
         // What the earlier daemon knew of that, nobody knows any more.
@@ -202,7 +204,7 @@ package final class LociFileSystem: FileSystem, Sendable {
         }
         switch place {
         case .generated(let number): return try generatedPath(number)
-        case .root, .special: return []
+        case .root, .special, .past: return []
         case .node(let number): return try below("", number)
         case .view(let layout, let number):
             return try below(".loci/layouts/\(layout)", number)

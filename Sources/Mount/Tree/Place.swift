@@ -10,6 +10,7 @@ package import Model
 ///  2³² … 2⁴⁸                           catalog nodes: files in all views, directories in the root's
 ///  layout << 48 | number               directories under `.loci/layouts/<layout>`
 ///  1 << 62 | number                    directories under `.loci/meta`
+///  1 << 62 | view << 48 | number       what was: a view for each snapshot, and see `PastView`
 /// ```
 ///
 /// So files share their node, and with it pages and locks, whichever path led to them; directories
@@ -21,6 +22,7 @@ package enum Place: Hashable, Sendable {
     case node(NodeNumber)
     case view(LayoutNumber, NodeNumber)
     case meta(NodeNumber)
+    case past(PastView, UInt64)
 
     /// The directories of `.loci`.
     package enum Special: UInt64, Hashable, Sendable, CaseIterable {
@@ -30,6 +32,9 @@ package enum Place: Hashable, Sendable {
         case byID = 5
         case meta = 6
         case migration = 7
+        case history = 10
+        case snapshots = 11
+        case trash = 12
     }
 
     static let firstGenerated: UInt64 = 16
@@ -44,7 +49,9 @@ package enum Place: Hashable, Sendable {
         if raw >= Self.firstNode {
             let number = NodeNumber(raw & Self.numberMask)
             let view = raw >> Self.viewShift & Self.viewMask
-            if raw & Self.metaBit != 0 {
+            if raw & Self.metaBit != 0, let past = PastView(rawValue: view) {
+                self = .past(past, number.rawValue)
+            } else if raw & Self.metaBit != 0 {
                 self = .meta(number)
             } else if view != 0 {
                 self = .view(LayoutNumber(Int(view)), number)
@@ -60,11 +67,20 @@ package enum Place: Hashable, Sendable {
         }
     }
 
+    /// Whether the kernel is told when a name comes to be in this directory: it may keep until then
+    /// that there is none.
+    var tellsOfNewNames: Bool {
+        switch self {
+        case .root, .node, .view, .special(.loci): true
+        case .special, .generated, .meta, .past: false
+        }
+    }
+
     /// The catalog's number of a directory below the root.
     var directoryNumber: NodeNumber? {
         switch self {
         case .node(let number), .view(_, let number): number
-        case .root, .special, .generated, .meta: nil
+        case .root, .special, .generated, .meta, .past: nil
         }
     }
 
@@ -79,6 +95,8 @@ package enum Place: Hashable, Sendable {
                 (UInt64(layout.rawValue) & Self.viewMask) << Self.viewShift | number.rawValue
             )
         case .meta(let number): NodeID(Self.metaBit | number.rawValue)
+        case .past(let view, let number):
+            NodeID(Self.metaBit | view.rawValue << Self.viewShift | number)
         }
     }
 }
