@@ -14,7 +14,7 @@ enum Schema {
     static let applicationID: Int64 = 0x4c6f_6369
 
     /// `PRAGMA user_version`.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     static let ddl = """
         CREATE TABLE setting(
@@ -101,8 +101,14 @@ enum Schema {
             seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, session TEXT NOT NULL,
             actor TEXT NOT NULL, uid INTEGER, pid INTEGER, process TEXT, reason TEXT,
             op TEXT NOT NULL, memory INTEGER, directory INTEGER, detail TEXT,
-            request INTEGER) STRICT;
+            request INTEGER, effect TEXT, salt BLOB,
+            sealed BLOB CHECK (sealed IS NULL OR coalesce(reason, detail, effect, salt) IS NULL),
+            hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
         CREATE INDEX change_memory ON change(memory) WHERE memory IS NOT NULL;
+
+        CREATE TABLE purged(
+            memory INTEGER PRIMARY KEY, ulid BLOB NOT NULL UNIQUE CHECK (length(ulid) = 16),
+            since INTEGER NOT NULL) STRICT;
 
         CREATE TABLE migration(
             id INTEGER PRIMARY KEY, from_layout INTEGER NOT NULL, to_layout INTEGER NOT NULL,

@@ -26,6 +26,8 @@ package enum CollectReason: String, Hashable, Sendable {
     case moved
     /// Its revision is kept no longer.
     case expired
+    /// Its memory was purged.
+    case purged
 }
 
 extension CatalogReader {

@@ -41,9 +41,7 @@ extension Tenant {
         limit: Int = 1000
     ) throws(LociError) -> [Change] {
         try read { reader in
-            try reader.changes(after: number, limit: limit).map { row in
-                Change(row, memory: try row.memory.flatMap { try reader.id(ofMemory: $0) })
-            }
+            try reader.changes(after: number, limit: limit).map { try self.change($0, reader) }
         }
     }
 

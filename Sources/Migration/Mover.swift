@@ -267,7 +267,7 @@ final class Mover {
         let (asOf, target) = (batch.asOf, batch.target)
         let due = meter.isDue(SystemClock.monotonic())
         try inChunks(batch.moves) { chunk, transaction in
-            let isStale = try transaction.reader.lastChange() != asOf
+            let isStale = transaction.newestChange != asOf
             var counts = MoveCounts()
             for move in chunk where move.isInPlace || linked.contains(move.id) {
                 // Without its row the key was given up meanwhile: the blob is moved again.

@@ -40,7 +40,7 @@ struct ReadmeTests {
             """
         )
         let blocks = try Self.blocks("sh")
-        #expect(blocks.count == 3)
+        #expect(blocks.count == 4)
         let mapper = try #require(try Self.blocks("python").first)
         defer { _ = try? home.shell("loci umount ~/mnt") }
         try home.must(blocks[0])
@@ -52,6 +52,9 @@ struct ReadmeTests {
         try home.must("cat >~/kinds.py <<'END'\n\(mapper)\nEND")
         let mapped = try home.must(blocks[2])
         #expect(mapped.output.contains("no kind in its name"))
+        let audited = try home.must(blocks[3])
+        #expect(audited.output.contains("Purged 1 memory, removed 1 content."))
+        #expect(try home.shell("grep -rai mistake ~/memory").output == "")
     }
 
     @Test("the two commands that it begins with are there and can be run")
