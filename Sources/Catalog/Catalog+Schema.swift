@@ -105,6 +105,7 @@ enum Schema {
             sealed BLOB CHECK (sealed IS NULL OR coalesce(reason, detail, effect, salt) IS NULL),
             hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
         CREATE INDEX change_memory ON change(memory) WHERE memory IS NOT NULL;
+        CREATE INDEX change_conflict ON change(memory) WHERE op = 'conflict';
 
         CREATE TABLE purged(
             memory INTEGER PRIMARY KEY, ulid BLOB NOT NULL UNIQUE CHECK (length(ulid) = 16),

@@ -79,6 +79,18 @@ extension CatalogReader {
         }
     }
 
+    /// How many memories have the contents of two writers, of which nobody has made one since.
+    package func conflictCount() throws(SQLError) -> Int64 {
+        try statement(
+            """
+            SELECT count(DISTINCT c.memory) FROM change c JOIN memory m ON m.id = c.memory
+            WHERE c.op = 'conflict' AND m.trashed IS NULL AND NOT EXISTS
+                (SELECT 1 FROM revision r
+                 WHERE r.memory = c.memory AND r.beside = 0 AND r.since > c.seq)
+            """
+        ).first { row throws(SQLError) in row.integer(0) } ?? 0
+    }
+
     /// The newest change at or before a time: any time is a change number.
     package func change(at time: Timestamp) throws(SQLError) -> ChangeNumber {
         ChangeNumber(

@@ -15,7 +15,7 @@ struct LociCommand: AsyncParsableCommand {
                     subcommands: [
                         AddVerb.self, ListVerb.self, CatVerb.self, StatVerb.self, EditVerb.self,
                         MoveVerb.self, RemoveVerb.self, RestoreVerb.self, SetVerb.self,
-                        LogVerb.self, TrashVerb.self, PurgeVerb.self,
+                        LogVerb.self, DiffVerb.self, TrashVerb.self, PurgeVerb.self,
                     ]
                 ),
                 CommandGroup(name: "BRING", subcommands: [ImportVerb.self, ExportVerb.self]),

@@ -71,6 +71,11 @@ extension Tenant {
         try read { reader in Int(try reader.setting(Setting.schemeVersion) ?? 1) }
     }
 
+    /// How many memories have the contents of two writers, of which nobody has made one since.
+    public func conflictCount() throws(LociError) -> Int {
+        try read { reader in Int(try reader.conflictCount()) }
+    }
+
     /// How many memories there are, outside the trash and in it.
     public func counts() throws(LociError) -> (live: Int, trashed: Int) {
         try read { reader in

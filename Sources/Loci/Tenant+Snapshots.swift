@@ -47,7 +47,7 @@ extension Tenant {
         }
     }
 
-    private func snapshotRow(_ name: String, _ reader: CatalogReader) throws -> SnapshotRow {
+    func snapshotRow(_ name: String, _ reader: CatalogReader) throws -> SnapshotRow {
         if let row = try reader.snapshot(name) { return row }
         let near = NearMiss.nearest(to: name, in: try reader.snapshots().map(\.name))
         throw LociError(
