@@ -57,17 +57,18 @@ let package = Package(
         module("Model", []),
         module("SQL", ["CSQLite"]),
         module("FUSE", ["CFUSE", "Linux"]),
+        module("Digest", ["CCrypto"]),
 
-        module("Blobs", ["CCrypto", "Linux", "Model"]),
-        module("Catalog", ["Linux", "Model", "SQL"]),
+        module("Blobs", ["Digest", "Linux", "Model"]),
+        module("Catalog", ["Digest", "Linux", "Model", "SQL"]),
 
-        module("Loci", ["Blobs", "Catalog", "Linux", "Model", "SQL"]),
+        module("Loci", ["Blobs", "Catalog", "Digest", "Linux", "Model", "SQL"]),
 
-        module("Migration", ["Blobs", "Catalog", "Linux", "Loci", "Model", "SQL"]),
+        module("Migration", ["Blobs", "Catalog", "Digest", "Linux", "Loci", "Model", "SQL"]),
         module(
             "Mount",
             [
-                "Blobs", "Catalog", "FUSE", "Linux", "Loci", "Model", "SQL",
+                "Blobs", "Catalog", "Digest", "FUSE", "Linux", "Loci", "Model", "SQL",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -1,3 +1,4 @@
+import Digest
 package import Linux
 
 extension DirectoryBlobStore {

@@ -1,3 +1,4 @@
+import Digest
 package import Linux
 
 /// Keeps each blob as a file under one directory, readable without Loci.

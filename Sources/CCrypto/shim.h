@@ -1,5 +1,5 @@
 // SHA-256 of OpenSSL's libcrypto, which uses the processor's own instructions where it has them.
-// Only what Blobs needs: the rest of <openssl/evp.h> stays out of Swift.
+// Only what Digest needs: the rest of <openssl/evp.h> stays out of Swift.
 #ifndef LOCI_CCRYPTO_SHIM_H
 #define LOCI_CCRYPTO_SHIM_H
 

@@ -107,8 +107,15 @@ enum Schema {
             seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, session TEXT NOT NULL,
             actor TEXT NOT NULL, uid INTEGER, pid INTEGER, process TEXT, reason TEXT,
             op TEXT NOT NULL, memory INTEGER, directory INTEGER, detail TEXT,
-            request INTEGER) STRICT;
+            request INTEGER, effect TEXT, salt BLOB,
+            sealed BLOB CHECK (sealed IS NULL OR coalesce(reason, detail, effect, salt) IS NULL),
+            hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
         CREATE INDEX change_memory ON change(memory) WHERE memory IS NOT NULL;
+        CREATE INDEX change_conflict ON change(memory) WHERE op = 'conflict';
+
+        CREATE TABLE purged(
+            memory INTEGER PRIMARY KEY, ulid BLOB NOT NULL UNIQUE CHECK (length(ulid) = 16),
+            since INTEGER NOT NULL) STRICT;
 
         CREATE TABLE migration(
             id INTEGER PRIMARY KEY, from_layout INTEGER NOT NULL, to_layout INTEGER NOT NULL,

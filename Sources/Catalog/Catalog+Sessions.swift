@@ -52,6 +52,8 @@ package enum RequestKind: String, Hashable, Sendable {
     case commit
     /// A layout is about to be live: keep nothing that would let it appear by halves.
     case expectLayout = "expect-layout"
+    /// Commit, and keep nothing of what was written but what is staged still.
+    case forget
 }
 
 /// One question to a mount; the mount deletes it when it is done.

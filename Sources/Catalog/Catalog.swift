@@ -282,6 +282,38 @@ package final class Catalog: @unchecked Sendable {
         }
     }
 
+    /// Writes the database anew, so that nothing of rows that were deleted is left in its file, nor
+    /// in its log.
+    ///
+    /// Holds the writer lock meanwhile: about as long as copying the file takes. Readers go on.
+    ///
+    /// Returns false where a reader kept the log from being emptied.
+    package func scrub() throws(LociError) -> Bool {
+        let result = gate.withLock {
+            Result {
+                let writer = try takeWriter()
+                try lockFile.lock()
+                defer { lockFile.unlock() }
+                try writer.connection.execute("VACUUM")
+                commits.add(1, ordering: .releasing)
+                for _ in 0..<Self.scrubTries {
+                    if try writer.connection.checkpoint() { return true }
+                    SystemClock.sleep(.milliseconds(20))
+                }
+                return false
+            }
+        }
+        do {
+            return try result.get()
+        } catch {
+            throw LociError(catalogError: error, subject: path)
+        }
+    }
+
+    /// How often a scrub looks whether readers have ended their transactions; mounts do so when they
+    /// were idle for 10 ms.
+    private static let scrubTries = 100
+
     /// Makes every commit so far survive a power cut.
     ///
     /// The WAL is synced through a descriptor of its own: no lock is taken, so that `fsync` of one

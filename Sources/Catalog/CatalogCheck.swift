@@ -41,6 +41,12 @@ package enum CatalogCheck {
         for layout in try reader.layouts().liveLayouts {
             findings += try namesMissing(reader, layout, limit: limit)
         }
+        let log = try reader.verifyLog()
+        if let broken = log.broken {
+            findings.append(
+                Finding(rule: 7, subject: "change \(broken.number)", message: broken.message)
+            )
+        }
         return findings
     }
 
@@ -147,6 +153,7 @@ package enum CatalogCheck {
             sql: """
                 SELECT r.blob_key FROM revision r WHERE NOT EXISTS
                 (SELECT 1 FROM change c WHERE c.seq = r.since AND c.memory = r.memory)
+                AND r.since >= (SELECT coalesce(min(seq), 0) FROM change)
                 """
         ),
     ]

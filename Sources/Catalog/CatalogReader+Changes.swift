@@ -24,10 +24,23 @@ extension CatalogReader {
         try statement(
             """
             SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,
-                   detail
+                   detail, effect, sealed IS NOT NULL
             FROM change WHERE seq > ? ORDER BY seq LIMIT ?
             """
         ).all(.integer(after.rawValue), .integer(Int64(limit))) {
+            row throws(SQLError) in ChangeRow(row)
+        }
+    }
+
+    /// Changes below `before`, newest first.
+    package func changes(before: ChangeNumber, limit: Int) throws(SQLError) -> [ChangeRow] {
+        try statement(
+            """
+            SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,
+                   detail, effect, sealed IS NOT NULL
+            FROM change WHERE seq < ? ORDER BY seq DESC LIMIT ?
+            """
+        ).all(.integer(before.rawValue), .integer(Int64(limit))) {
             row throws(SQLError) in ChangeRow(row)
         }
     }
@@ -49,17 +62,33 @@ extension CatalogReader {
         )
     }
 
-    /// The changes of one memory, newest first.
-    package func changes(ofMemory memory: Int64, limit: Int) throws(SQLError) -> [ChangeRow] {
+    /// The changes of one memory below `before`, newest first.
+    package func changes(
+        ofMemory memory: Int64,
+        before: ChangeNumber = ChangeNumber(.max),
+        limit: Int
+    ) throws(SQLError) -> [ChangeRow] {
         try statement(
             """
             SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,
-                   detail
-            FROM change WHERE memory = ? ORDER BY seq DESC LIMIT ?
+                   detail, effect, sealed IS NOT NULL
+            FROM change WHERE memory = ? AND seq < ? ORDER BY seq DESC LIMIT ?
             """
-        ).all(.integer(memory), .integer(Int64(limit))) {
+        ).all(.integer(memory), .integer(before.rawValue), .integer(Int64(limit))) {
             row throws(SQLError) in ChangeRow(row)
         }
+    }
+
+    /// How many memories have the contents of two writers, of which nobody has made one since.
+    package func conflictCount() throws(SQLError) -> Int64 {
+        try statement(
+            """
+            SELECT count(DISTINCT c.memory) FROM change c JOIN memory m ON m.id = c.memory
+            WHERE c.op = 'conflict' AND m.trashed IS NULL AND NOT EXISTS
+                (SELECT 1 FROM revision r
+                 WHERE r.memory = c.memory AND r.beside = 0 AND r.since > c.seq)
+            """
+        ).first { row throws(SQLError) in row.integer(0) } ?? 0
     }
 
     /// The newest change at or before a time: any time is a change number.
@@ -96,7 +125,9 @@ extension ChangeRow {
             operation: Operation(rawValue: row.text(8)),
             memory: row.optionalInteger(9),
             directory: row.optionalInteger(10).map { NodeNumber(UInt64($0)) },
-            detail: row.optionalText(11)
+            detail: row.optionalText(11),
+            effect: row.optionalText(12),
+            isForgotten: row.integer(13) == 1
         )
     }
 }

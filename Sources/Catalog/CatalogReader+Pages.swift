@@ -84,11 +84,26 @@ extension CatalogReader {
         ).first(.integer(Int64(node.rawValue))) { row throws(SQLError) in MemoryRow(row) }
     }
 
-    /// The ULID of a memory.
+    /// The ULID of a memory, also of one that was purged.
     package func id(ofMemory row: Int64) throws(SQLError) -> MemoryID? {
-        try statement("SELECT ulid FROM memory WHERE id = ?").first(.integer(row)) {
-            row throws(SQLError) in MemoryID(column: row.bytes(0))
-        }
+        try statement(
+            """
+            SELECT coalesce((SELECT ulid FROM memory WHERE id = ?1),
+                            (SELECT ulid FROM purged WHERE memory = ?1))
+            """
+        ).first(.integer(row)) { row throws(SQLError) in
+            row.isNull(0) ? nil : MemoryID(column: row.bytes(0))
+        } ?? nil
+    }
+
+    /// The number of a memory's row, also of one that was purged.
+    package func row(ofMemory id: MemoryID) throws(SQLError) -> Int64? {
+        try statement(
+            """
+            SELECT coalesce((SELECT id FROM memory WHERE ulid = ?1),
+                            (SELECT memory FROM purged WHERE ulid = ?1))
+            """
+        ).first(.blob(id.bytes)) { row throws(SQLError) in row.optionalInteger(0) } ?? nil
     }
 
     /// Whether a key that begins with `folder`, up to its last slash, is collectable for a reason.

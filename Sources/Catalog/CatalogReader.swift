@@ -69,6 +69,12 @@ package final class CatalogReader {
         }
     }
 
+    package func settingBytes(_ key: String) throws(SQLError) -> [UInt8]? {
+        try statement("SELECT value FROM setting WHERE key = ?").first(.text(key)) {
+            row throws(SQLError) in row.bytes(0)
+        }
+    }
+
     // MARK: Layouts
 
     /// All layouts as this transaction sees them; read again only when one changed.
@@ -116,6 +122,11 @@ package enum Setting {
     /// The view that the newest snapshot got.
     package static let lastView = "last_view"
     package static let rootNode = "root_node"
+    /// The newest change, and the newest that retention has cut: a number and a hash.
+    static let logHead = "log_head"
+    static let logAnchor = "log_anchor"
+    /// Set while the database's file may still hold what a purge deleted.
+    package static let needsScrub = "needs_scrub"
     /// Where a directory goes that is being moved in batches.
     package static func directoryMove(of node: NodeNumber) -> String { "directory_move:\(node)" }
     /// The directory that `.loci/foreign` shows: what tools left in directories of ended layouts.

@@ -197,6 +197,10 @@ package struct ChangeRow: Hashable, Sendable {
     package var directory: NodeNumber?
     /// JSON.
     package var detail: String?
+    /// What was before and what is after, as JSON.
+    package var effect: String?
+    /// Whether a purge took the reason, the detail and the effect away.
+    package var isForgotten = false
 }
 
 extension MemoryID {

@@ -26,6 +26,8 @@ package enum CollectReason: String, Hashable, Sendable {
     case moved
     /// Its revision is kept no longer.
     case expired
+    /// Its memory was purged.
+    case purged
 }
 
 /// A key that waits to be collected, as its row was read.
@@ -39,6 +41,13 @@ package struct CollectableKey: Hashable, Sendable {
         self.key = key
         self.notBefore = notBefore
         self.reason = reason
+    }
+
+    /// The columns `blob_key, not_before, reason`.
+    init(_ row: any SQLStatement) {
+        key = row.text(0)
+        notBefore = Timestamp(nanoseconds: row.integer(1))
+        reason = CollectReason(rawValue: row.text(2))
     }
 }
 
@@ -106,11 +115,7 @@ extension CatalogReader {
             WHERE not_before <= ? ORDER BY not_before LIMIT ?
             """
         ).all(.integer(time.nanoseconds), .integer(Int64(limit))) { row throws(SQLError) in
-            CollectableKey(
-                key: row.text(0),
-                notBefore: Timestamp(nanoseconds: row.integer(1)),
-                reason: CollectReason(rawValue: row.text(2))
-            )
+            CollectableKey(row)
         }
     }
 

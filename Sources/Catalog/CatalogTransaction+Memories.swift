@@ -105,6 +105,10 @@ extension CatalogTransaction {
         for (key, value) in fields.attributes {
             try insertAttribute(row, key, value, since: since)
         }
+        log.explain(since, memory: row) { effect in
+            effect.after.name = name
+            effect.after.attributes = fields.attributes.map { .init($0.key, .string($0.value)) }
+        }
         try insertRevision(
             row,
             RevisionNumber(1),
@@ -117,11 +121,14 @@ extension CatalogTransaction {
     }
 
     private func nextMemoryRow() throws(SQLError) -> Int64 {
-        // Rows are never deleted but by purge, which keeps the highest: so none is used twice.
+        // Rows are deleted by a purge only, which notes their numbers: none is used twice.
         1
-            + (try reader.statement("SELECT max(id) FROM memory").first {
-                row throws(SQLError) in row.integer(0)
-            } ?? 0)
+            + (try reader.statement(
+                """
+                SELECT max(coalesce((SELECT max(id) FROM memory), 0),
+                           coalesce((SELECT max(memory) FROM purged), 0))
+                """
+            ).first { row throws(SQLError) in row.integer(0) } ?? 0)
     }
 
     /// Adds a revision and makes it the current one.
@@ -137,6 +144,7 @@ extension CatalogTransaction {
     ) throws -> MemoryRow {
         let since = try record(operation, memory: memory.row, detail: detail)
         var memory = memory
+        log.explain(since, memory: memory.row) { $0.before.revision = memory.revision }
         memory.revision = try reader.nextRevisionNumber(of: memory.row)
         memory.updated = now
         try insertRevision(memory.row, memory.revision, content, mtime: mtime, since: since)
@@ -201,6 +209,10 @@ extension CatalogTransaction {
             .integer(since.rawValue),
             .integer(mtime)
         )
+        log.explain(since, memory: memory) { effect in
+            effect.after.revision = number
+            effect.after.hash = content.hash
+        }
         // A key that a row names is nobody's to collect.
         try run("DELETE FROM collectable WHERE blob_key = ?", .text(content.blobKey))
     }
@@ -230,6 +242,7 @@ extension CatalogTransaction {
     ) throws(SQLError) {
         for change in changes {
             let key = change.key
+            try explain(change, of: memory, since)
             try run(
                 """
                 INSERT INTO attribute_past(memory, key, value, since, until)
@@ -247,6 +260,21 @@ extension CatalogTransaction {
             if let value = change.value {
                 try insertAttribute(memory, key, value, since: since)
             }
+        }
+    }
+
+    /// Notes the value that an attribute has and the one that it gets.
+    private func explain(
+        _ change: AttributeChange,
+        of memory: Int64,
+        _ since: ChangeNumber
+    ) throws(SQLError) {
+        let old = try reader.statement("SELECT value FROM attribute WHERE memory = ? AND key = ?")
+            .first(.integer(memory), .text(change.key)) { row throws(SQLError) in row.text(0) }
+        log.explain(since, memory: memory) { effect in
+            if let old { effect.before.attributes.append(.init(change.key, .string(old))) }
+            guard let value = change.value else { return }
+            effect.after.attributes.append(.init(change.key, .string(value)))
         }
     }
 
@@ -271,6 +299,10 @@ extension CatalogTransaction {
         var renamed = memory
         if let name, name != memory.name {
             try recordPast(memory, until: since)
+            log.explain(since, memory: memory.row) { effect in
+                effect.before.name = memory.name
+                effect.after.name = name
+            }
             renamed.name = name
             renamed.since = since
             try run(
@@ -317,6 +349,10 @@ extension CatalogTransaction {
     package func trash(_ memory: MemoryRow, operation: Operation = .delete) throws -> MemoryRow {
         let since = try record(operation, memory: memory.row)
         try recordPast(memory, until: since)
+        log.explain(since, memory: memory.row) { effect in
+            effect.before.isTrashed = false
+            effect.after.isTrashed = true
+        }
         for entry in try reader.entries(of: memory.node, layouts: LayoutSet(rawValue: .max)) {
             try unlink(entry, layouts: entry.layouts, until: since)
         }
@@ -341,6 +377,10 @@ extension CatalogTransaction {
     ) throws -> MemoryRow {
         let since = try record(operation, memory: memory.row)
         try recordPast(memory, until: since)
+        log.explain(since, memory: memory.row) { effect in
+            effect.before.isTrashed = true
+            effect.after.isTrashed = false
+        }
         try run(
             "UPDATE memory SET trashed = NULL, since = ? WHERE id = ?",
             .integer(since.rawValue),

@@ -236,15 +236,7 @@ extension CatalogTransaction {
         ]
         outcome.pastRows = past.reduce(0, +)
         outcome.revisions = try expireRevisions(bound: bound, limit: limit)
-        // The newest row stays, since numbers go on from it; so do those that explain a revision.
-        outcome.changes = try drop(
-            """
-            DELETE FROM change WHERE seq IN
-                (SELECT seq FROM change c WHERE seq <= ?1 AND seq < (SELECT max(seq) FROM change)
-                 AND NOT EXISTS (SELECT 1 FROM revision r
-                                 WHERE r.memory = c.memory AND r.since = c.seq) LIMIT ?2)
-            """
-        )
+        outcome.changes = try cutLog(upTo: floor, limit: limit)
         outcome.isPartial =
             past.contains(limit) || outcome.revisions == limit || outcome.changes == limit
         return outcome

@@ -6,7 +6,7 @@ extension CatalogTransaction {
     /// memory of a batch can fail without the others.
     package func savepoint<R>(_ body: () throws -> R) throws -> R {
         try run("SAVEPOINT one")
-        let mark = logMark
+        let mark = log.count
         do {
             let result = try body()
             try run("RELEASE one")
@@ -14,7 +14,7 @@ extension CatalogTransaction {
         } catch {
             try run("ROLLBACK TO one")
             try run("RELEASE one")
-            logMark = mark
+            log.takeBack(to: mark)
             reader.forgetLayouts()
             throw error
         }

@@ -3,9 +3,9 @@ package import SQL
 
 /// One write transaction on a catalog, under the tenant's writer lock.
 ///
-/// Every change of a memory writes its row in `change` here, in the same transaction, and every row
-/// that it makes or ends carries that row's number: a snapshot is a number, cache invalidation a
-/// difference of entry rows.
+/// Every change of a memory has its row in `change`, written by `finish` in the same transaction, and
+/// every row that it makes or ends carries that row's number: a snapshot is a number, cache
+/// invalidation a difference of entry rows.
 ///
 /// Not `Sendable`; lives only inside `Catalog.write`.
 package final class CatalogTransaction {
@@ -23,12 +23,8 @@ package final class CatalogTransaction {
     /// The time of every row that this transaction writes.
     package let now: Timestamp
 
-    private var lastChange: Int64
-    /// Where the log stands, for a savepoint that is taken back.
-    var logMark: Int64 {
-        get { lastChange }
-        set { lastChange = newValue }
-    }
+    /// The changes of this transaction, which `finish` writes.
+    var log: PendingLog
     private var nextNode: UInt64
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
@@ -49,13 +45,14 @@ package final class CatalogTransaction {
         self.origin = origin
         self.session = session
         self.now = now
-        lastChange = try reader.lastChange().rawValue
+        log = PendingLog(after: try reader.logHead())
         firstFreeNode = UInt64(try reader.setting(Setting.nextNode) ?? Int64(Catalog.firstNode))
         nextNode = firstFreeNode
     }
 
     /// Writes what was gathered, before the commit.
-    func finish() throws(SQLError) {
+    func finish() throws {
+        try writeLog()
         for directory in touchedDirectories { try writeTimes(of: directory, now.nanoseconds) }
         for (directory, time) in touchedEarlier { try writeTimes(of: directory, time) }
         if nextNode != firstFreeNode {
@@ -96,43 +93,6 @@ package final class CatalogTransaction {
 
     package func removeSetting(_ key: String) throws(SQLError) {
         try run("DELETE FROM setting WHERE key = ?", .text(key))
-    }
-
-    // MARK: The log
-
-    /// The number of the newest change, of this transaction or before it.
-    package var newestChange: ChangeNumber { ChangeNumber(lastChange) }
-
-    /// Writes a row of the change log and gives its number, which the rows it explains carry.
-    @discardableResult
-    package func record(
-        _ operation: Operation,
-        memory: Int64? = nil,
-        directory: NodeNumber? = nil,
-        detail: String? = nil
-    ) throws(SQLError) -> ChangeNumber {
-        lastChange += 1
-        try run(
-            """
-            INSERT INTO change(seq, time, session, actor, uid, pid, process, reason, op, memory,
-                               directory, detail, request)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            .integer(lastChange),
-            .integer(now.nanoseconds),
-            .text(session),
-            .text(origin.actor),
-            .integer(Int64(origin.uid)),
-            SQLValue(origin.pid.map(Int64.init)),
-            SQLValue(origin.process),
-            SQLValue(origin.reason),
-            .text(operation.rawValue),
-            SQLValue(memory),
-            SQLValue(directory.map { Int64($0.rawValue) }),
-            SQLValue(detail),
-            SQLValue(request.map { Int64(bitPattern: $0) })
-        )
-        return ChangeNumber(lastChange)
     }
 
     // MARK: Nodes

@@ -5,148 +5,75 @@ struct DiffVerb: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "diff",
-            abstract: "Show what a memory's content was before and is now; exit 1 if it differs.",
-            discussion: "Without a revision or a moment: what the last change of its content did."
+            abstract: "Show how two revisions of a memory differ.",
+            discussion: """
+                Without revisions: what the last change of content did. With one: from it to the \
+                current one. Revision 0 is nothing. Exit 0 where they are equal, 1 where they differ.
+                """
         )
     }
 
     @Argument(help: "The memory.") var path: String
-    @Option(name: .long, help: ArgumentHelp("Since this revision.", valueName: "n"))
-    var revision: Int?
-    @Option(
-        name: .long,
-        help: ArgumentHelp("Up to this revision; else the current one.", valueName: "n")
-    )
-    var to: Int?
-    @Option(
-        name: .long,
-        help: ArgumentHelp(
-            "Since this moment: a time, a change or a snapshot.",
-            valueName: "moment"
-        )
-    )
-    var at: String?
+    @Argument(help: "From this revision.") var from: Int?
+    @Argument(help: "To this revision; without it the current one.") var to: Int?
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
 
-    func validate() throws {
-        guard revision != nil, at != nil else { return }
-        throw ValidationError("Give --revision or --at, not both.")
-    }
-
     func run() async throws {
         let found = try MemoryReference(path, place)
-        let (tenant, id) = (found.tenant, found.memory.id)
-        let newer = to.map { RevisionNumber($0) } ?? found.memory.revision
-        let older = try older(than: newer, found)
-        let before = try await tenant.content(of: id, revision: older)
-        let after = try await tenant.content(of: id, revision: newer)
-        guard before != after else { return }
-        if !speech.quiet { try show(before, after, (older, newer), found.memory) }
-        throw ExitStatus.no
-    }
-
-    /// The revision to compare with: the one that was named, or the one before.
-    private func older(
-        than newer: RevisionNumber,
-        _ found: MemoryReference
-    ) throws(LociError) -> RevisionNumber {
-        if let revision { return RevisionNumber(revision) }
-        if let at {
-            let moment = try PastMoment(at, now: found.tenant.clock())
-            return try found.tenant.memory(found.memory.id, when: moment).revision
+        let (memory, tenant) = (found.memory, found.tenant)
+        let new = to ?? memory.revision.rawValue
+        let old = try from ?? previous(of: memory, in: tenant)
+        let before = try await content(old, of: memory, in: tenant)
+        let after = try await content(new, of: memory, in: tenant)
+        let isText = UnifiedDiff.isText(before) && UnifiedDiff.isText(after)
+        var text: [UInt8] = []
+        if before != after {
+            let shown = memory.shownPath.description
+            text = Array("--- \(shown)\trevision \(old)\n+++ \(shown)\trevision \(new)\n".utf8)
+            text +=
+                isText
+                ? UnifiedDiff(before, after).hunks()
+                : Array("Binary contents differ: \(before.count) and \(after.count) bytes\n".utf8)
         }
-        let all = try found.tenant.revisions(of: found.memory.id)
-        return all.last { $0.number < newer }?.number ?? newer
+        try show(text, memory, old, new, isText: isText)
+        if before != after { throw ExitStatus.no }
     }
 
     private func show(
-        _ before: [UInt8],
-        _ after: [UInt8],
-        _ numbers: (RevisionNumber, RevisionNumber),
-        _ memory: Memory
+        _ text: [UInt8],
+        _ memory: Memory,
+        _ old: Int,
+        _ new: Int,
+        isText: Bool
     ) throws(LociError) {
+        guard !speech.quiet else { return }
         var output = Output()
-        let isText = [before, after].allSatisfy { String(validating: $0, as: UTF8.self) != nil }
-        let text = isText ? LineDiff(before, after).unified() : []
         if speech.json {
             try output.line([
                 "path": JSON(path: memory.shownPath), "id": .string(memory.id.description),
-                "from": .integer(Int64(numbers.0.rawValue)),
-                "to": .integer(Int64(numbers.1.rawValue)),
-                "diff": isText ? .string(String(decoding: text, as: UTF8.self)) : .null,
+                "from": .integer(Int64(old)), "to": .integer(Int64(new)),
+                "equal": .bool(text.isEmpty), "binary": .bool(!isText),
+                "diff": .string(String(decoding: text, as: UTF8.self)),
             ])
-        } else if isText {
-            try output.line("--- \(memory.shownPath)\trevision \(numbers.0)")
-            try output.line("+++ \(memory.shownPath)\trevision \(numbers.1)")
-            try output.write(text)
         } else {
-            try output.line("Revisions \(numbers.0) and \(numbers.1) differ; they are no text.")
+            try output.write(text)
         }
         try output.flush()
     }
-}
 
-extension SnapshotVerb {
-    struct Diff: AsyncParsableCommand {
-        static var configuration: CommandConfiguration {
-            CommandConfiguration(
-                commandName: "diff",
-                abstract: "List what differs between two moments; exit 1 if anything does.",
-                discussion: """
-                    A added, D deleted, M other content, R other attributes or name. Another layout \
-                    alone is no difference.
-                    """
-            )
-        }
-
-        @Argument(help: "A snapshot, a time or a change.") var first: String
-        @Argument(help: "The same; without it now.") var second: String?
-        @OptionGroup var place: StoreOptions
-        @OptionGroup var speech: SpeechOptions
-
-        func run() async throws {
-            let tenant = try StoreFinder.tenant(place)
-            Mounts.askToCommit(tenant)
-            let now = tenant.clock()
-            let found = try tenant.differences(
-                from: try PastMoment(first, now: now),
-                to: try second.map { (text) throws(LociError) in try PastMoment(text, now: now) }
-            )
-            if !speech.quiet {
-                var output = Output()
-                for difference in found {
-                    if speech.json {
-                        try output.line(difference.json)
-                    } else {
-                        try output.line(difference.line)
-                    }
-                }
-                try output.flush()
-            }
-            if !found.isEmpty { throw ExitStatus.no }
-        }
-    }
-}
-
-extension MemoryDifference {
-    private var kind: String {
-        if before == nil { return "A" }
-        if after == nil { return "D" }
-        return (hasOtherContent ? "M" : "") + (isElsewhere ? "R" : "")
+    private func content(
+        _ number: Int,
+        of memory: Memory,
+        in tenant: Tenant
+    ) async throws(LociError) -> [UInt8] {
+        if number == 0 { return [] }
+        return try await tenant.content(of: memory.id, revision: RevisionNumber(number))
     }
 
-    /// What happened, and to which path.
-    fileprivate var line: String {
-        let paths = [before?.path, isElsewhere || before == nil ? after?.path : nil]
-        return kind + "\t" + paths.compactMap { $0?.description }.joined(separator: "\t")
-    }
-
-    fileprivate var json: JSON {
-        [
-            "kind": .string(kind),
-            "id": .string((after ?? before)?.id.description ?? ""),
-            "before": before?.json ?? .null, "after": after?.json ?? .null,
-        ]
+    /// The revision before the current one that is kept; 0 where there is none.
+    private func previous(of memory: Memory, in tenant: Tenant) throws(LociError) -> Int {
+        let numbers = try tenant.revisions(of: memory.id).map(\.number.rawValue)
+        return numbers.last { $0 < memory.revision.rawValue } ?? 0
     }
 }

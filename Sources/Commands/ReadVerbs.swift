@@ -257,19 +257,3 @@ struct LogVerb: AsyncParsableCommand {
         try speech.print(table, changes.map(\.json))
     }
 }
-
-extension Change {
-    var json: JSON {
-        [
-            "seq": .integer(number.rawValue),
-            "time": .string(time.description),
-            "op": .string(operation?.rawValue ?? "unknown"),
-            "actor": .string(origin.actor),
-            "uid": .integer(Int64(origin.uid)),
-            "process": origin.process.map { .string($0) } ?? .null,
-            "reason": origin.reason.map { .string($0) } ?? .null,
-            "id": memory.map { .string($0.description) } ?? .null,
-            "detail": detail.flatMap { try? JSON(parsing: $0) } ?? .null,
-        ]
-    }
-}

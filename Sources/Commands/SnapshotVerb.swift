@@ -7,7 +7,7 @@ struct SnapshotVerb: AsyncParsableCommand {
             commandName: "snapshot",
             abstract: "Take, list, compare, restore and delete snapshots.",
             subcommands: [
-                Create.self, List.self, Show.self, Diff.self, Restore.self, Delete.self,
+                Create.self, List.self, Show.self, SnapshotDiff.self, Restore.self, Delete.self,
             ]
         )
     }

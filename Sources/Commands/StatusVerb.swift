@@ -32,6 +32,7 @@ struct StatusVerb: AsyncParsableCommand {
             let given = try tenant.givenUpMounts()
             let listed = try tenant.listedLayout()
             let history = try tenant.historySummary()
+            let conflicts = try tenant.conflictCount()
             let state = try Migrator(tenant).status().state.rawValue
             table.append(
                 tenant.id.rawValue,
@@ -47,6 +48,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "tenant": .string(tenant.id.rawValue), "store": .string(tenant.store.path),
                 "memories": .integer(Int64(counts.live)),
                 "trashed": .integer(Int64(counts.trashed)), "foreign": .integer(Int64(foreign)),
+                "conflicts": .integer(Int64(conflicts)),
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
                 "scheme": .string(listed.scheme.text), "history": history.json,
                 "mounts": .array(
@@ -71,10 +73,18 @@ struct StatusVerb: AsyncParsableCommand {
                     }
                 ),
             ])
-            if !speech.quiet { for mount in given { Words.note(Self.words(mount)) } }
+            guard !speech.quiet else { return }
+            for mount in given { Words.note(Self.words(mount)) }
+            if conflicts > 0 { Words.note(Self.words(conflicts, tenant.id)) }
         }
         try speech.print(table, objects)
         try outcome.finish(speech)
+    }
+
+    private static func words(_ conflicts: Int, _ tenant: TenantID) -> String {
+        "\(tenant): two writers wrote \(Grouped.counted(conflicts, "memory", "memories")) at once, "
+            + "and both contents are kept. See which with: loci audit --op conflict; compare them "
+            + "with: loci diff PATH REV REV; the next edit settles it."
     }
 
     private static func words(_ mount: GivenUpMount) -> String {

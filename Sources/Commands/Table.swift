@@ -51,6 +51,11 @@ enum Grouped {
         "\(text(number)) \(noun)\(number == 1 ? "" : "s")"
     }
 
+    /// The same for a noun whose plural is a word of its own.
+    static func counted(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {
+        "\(text(number)) \(number == 1 ? one : many)"
+    }
+
     /// A share in percent with one decimal: `49.9%`.
     static func percent(_ part: Int64, of whole: Int64) -> String {
         guard whole > 0 else { return "100.0%" }

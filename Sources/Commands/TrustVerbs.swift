@@ -95,11 +95,19 @@ struct CollectVerb: AsyncParsableCommand {
             objects.append([
                 "tenant": .string(id.rawValue), "blobs": .integer(Int64(report.blobs)),
                 "bytes": .integer(report.bytes), "waiting": .integer(Int64(report.waiting)),
-                "deleted": .bool(delete),
+                "deleted": .bool(delete), "traces": .bool(report.hasTraces),
             ])
+            if report.hasTraces, !speech.quiet { Words.note(Self.traces(id, delete)) }
         }
         try speech.print(table, objects)
         try outcome.finish(speech)
+    }
+
+    private static func traces(_ id: TenantID, _ delete: Bool) -> String {
+        "the database of \(id) may still hold traces of what was purged; "
+            + (delete
+                ? "readers or contents that wait were in the way: try again in a moment"
+                : "they go with: loci gc --delete --yes")
     }
 }
 

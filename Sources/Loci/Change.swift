@@ -15,6 +15,11 @@ public struct Change: Hashable, Sendable {
     public let memory: MemoryID?
     /// More, as JSON, where there is more.
     public let detail: String?
+    /// What was before and what is after, as a JSON object with `before` and `after`: of each only
+    /// what differs.
+    public let effect: String?
+    /// Whether the memory was purged: who did what and when is left, no word of it.
+    public let isForgotten: Bool
     /// The process that wrote it.
     package let session: String
     /// The directory it happened to, where it was one.
@@ -29,6 +34,8 @@ extension Change {
         operation = row.operation
         self.memory = memory
         detail = row.detail
+        effect = row.effect
+        isForgotten = row.isForgotten
         session = row.session
         directory = row.directory
     }

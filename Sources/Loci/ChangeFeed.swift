@@ -1,3 +1,4 @@
+import Catalog
 public import Model
 
 /// The change log as it grows: every change after a number, once, in order, whichever process made
@@ -57,8 +58,8 @@ public struct ChangeFeed: AsyncSequence, Sendable {
                 let generation = try tenant.watcher.arm()
                 let (tenant, cursor) = (tenant, cursor)
                 page = try await tenant.work { () throws(LociError) in
-                    if let cursor { return try tenant.changes(after: cursor) }
-                    return try tenant.changes(after: try tenant.lastChange())
+                    if let cursor { return try tenant.feed(after: cursor) }
+                    return try tenant.feed(after: try tenant.lastChange())
                 }[...]
                 if page.isEmpty { await tenant.watcher.wait(beyond: generation) }
             }
@@ -71,7 +72,34 @@ extension Tenant {
     /// Follows the change log from now on: from where an iteration begins.
     public var changes: ChangeFeed { ChangeFeed(self, after: nil) }
 
+    /// The changes after a number, oldest first, at most `limit`.
+    ///
+    /// Throws `notFound` where retention has cut some of them off the log: a feed has no gap.
+    public func feed(
+        after number: ChangeNumber,
+        limit: Int = 1000
+    ) throws(LociError) -> [Change] {
+        let changes = try changes(after: number, limit: limit)
+        guard let first = changes.first, first.number.rawValue != number.rawValue + 1 else {
+            return changes
+        }
+        throw LociError(
+            .notFound,
+            subject: "change \(number.rawValue + 1)",
+            message: "The changes from \(number.rawValue + 1) to \(first.number.rawValue - 1) are "
+                + "kept no longer.",
+            remedy: "Begin with what is left: --from \(first.number.rawValue - 1)"
+        )
+    }
+
+    /// The newest change that retention has cut off the log; 0 where it is whole.
+    public func logBegins() throws(LociError) -> ChangeNumber {
+        try read { reader in ChangeNumber(try reader.logAnchor().number) }
+    }
+
     /// Follows the change log after a number: no gap, no repeat.
+    ///
+    /// It throws `notFound` where retention has cut some of them off the log.
     public func changes(following number: ChangeNumber) -> ChangeFeed {
         ChangeFeed(self, after: number)
     }

@@ -1,5 +1,5 @@
-import Blobs
 import Catalog
+import Digest
 import Linux
 package import Model
 

@@ -1,5 +1,6 @@
 import Blobs
 import Catalog
+import Digest
 import Linux
 public import Model
 import SQL

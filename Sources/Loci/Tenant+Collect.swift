@@ -12,6 +12,8 @@ public struct CollectReport: Hashable, Sendable {
     public var bytes: Int64 = 0
     /// Blobs whose grace time is not over.
     public var waiting = 0
+    /// Whether the database's file may hold traces of rows that a purge deleted.
+    public var hasTraces = false
 
     package init() {}
 }
@@ -34,6 +36,8 @@ extension Tenant {
             defer { progress?.finish() }
             var report = try survey()
             guard delete else { return report }
+            // Where a mount has the lock, it removes the blobs; the file is still to be rewritten.
+            report.hasTraces = try !scrubIfNeeded(origin: origin)
             let total = Int64(report.blobs)
             report.blobs = 0
             report.bytes = 0
@@ -41,7 +45,10 @@ extension Tenant {
             defer { try? lock.unlock() }
             while true {
                 let due = try dueKeys(limit: 256)
-                if due.isEmpty { return report }
+                if due.isEmpty {
+                    report.hasTraces = try !scrubIfNeeded(origin: origin)
+                    return report
+                }
                 try catalog.sync()
                 let batch = try collect(due, durability: .full, measuring: true, origin: origin)
                 report.blobs += batch.blobs
@@ -80,6 +87,7 @@ extension Tenant {
             var report = CollectReport()
             let keys = try reader.collectable(at: self.clock(), limit: .max)
             report.waiting = Int(try reader.collectableCount()) - keys.count
+            report.hasTraces = try reader.setting(Setting.needsScrub) != nil
             for due in keys where try !reader.use(ofBlobKey: due.key).isNamed {
                 let size = try storing { () throws(BlobError) in
                     try self.blobs.size(of: try BlobKey(due.key))

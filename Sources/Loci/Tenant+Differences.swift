@@ -2,79 +2,124 @@ import Catalog
 public import Model
 import SQL
 
-/// What one memory was at two moments.
+/// How one memory differs between two moments.
 public struct MemoryDifference: Hashable, Sendable {
-    /// As it was at the first moment; nil where it was not shown: not born, or in the trash.
-    public let before: Memory?
-    /// As it was at the second moment; nil where it was not shown.
-    public let after: Memory?
+    /// The memory.
+    public let memory: MemoryID
+    /// Its path at the first moment, as the layout that is listed now renders it; nil where it did
+    /// not exist or was in the trash.
+    public let before: NamePath?
+    /// Its path at the second moment; nil where it does not exist or is in the trash.
+    public let after: NamePath?
+    /// Its revision at the first moment, where it existed.
+    public let oldRevision: RevisionNumber?
+    /// Its revision at the second moment, where it existed.
+    public let newRevision: RevisionNumber?
+    /// Whether its content differs.
+    public let isContentChanged: Bool
+    /// Whether attributes differ.
+    public let areAttributesChanged: Bool
+}
 
-    /// Whether its bytes differ, of one that was shown both times.
-    public var hasOtherContent: Bool {
-        before != nil && after != nil && before?.hash != after?.hash
-    }
-
-    /// Whether its attributes or its name differ, of one that was shown both times.
-    public var isElsewhere: Bool {
-        guard let before, let after else { return false }
-        return before.name != after.name
-            || JSON(attributes: before.attributes) != JSON(attributes: after.attributes)
-    }
+/// Some of the memories that differ.
+public struct DifferencePage: Hashable, Sendable {
+    /// By the order in which the memories were added.
+    public let differences: [MemoryDifference]
+    /// Where to go on; nil at the end.
+    public let next: ListCursor?
 }
 
 extension Tenant {
-    /// The memories that are not the same at two moments, by the order in which they were added.
+    /// The memories that differ between a snapshot and another one, or now.
     ///
-    /// Another layout alone is no difference. `second`: nil for now.
+    /// Throws `snapshotNotFound`.
     ///
-    /// Throws what `change(at:)` throws.
-    ///
-    /// Complexity: that of the changes since the earlier moment.
+    /// Complexity: reads the changes since the older moment, and the memories that they tell of.
     public func differences(
-        from first: PastMoment,
-        to second: PastMoment? = nil
-    ) throws(LociError) -> [MemoryDifference] {
-        let start = try change(at: first)
-        let end =
-            if let second { try change(at: second) } else { try lastChange() }
-        var differences: [MemoryDifference] = []
-        var cursor: Int64 = 0
-        while true {
-            let (rows, found) = try read { reader in
-                let rows = try reader.memoriesChanged(
-                    after: min(start, end),
-                    cursor: cursor,
-                    limit: Self.batchSize
-                )
-                return (rows, try rows.map { try self.difference($0, start, end, reader) })
-            }
-            guard let last = rows.last else { return differences }
-            differences += found.compactMap { $0 }
-            cursor = last
+        from first: String,
+        to second: String?,
+        after cursor: ListCursor? = nil,
+        limit: Int = 1000
+    ) throws(LociError) -> DifferencePage {
+        try read { reader in
+            let old = try self.snapshotRow(first, reader).number
+            let new =
+                try second.map { try self.snapshotRow($0, reader).number }
+                ?? reader.lastChange()
+            let rows = try reader.memoriesChanged(
+                after: min(old, new),
+                cursor: cursor?.row ?? 0,
+                limit: limit
+            )
+            let scheme = try reader.layouts().listed.scheme
+            return DifferencePage(
+                differences: try rows.compactMap { row in
+                    try self.difference(of: row, old, new, scheme, reader)
+                },
+                next: rows.count < limit ? nil : rows.last.map { ListCursor(row: $0) }
+            )
         }
     }
 
     private func difference(
-        _ row: Int64,
-        _ start: ChangeNumber,
-        _ end: ChangeNumber,
+        of row: Int64,
+        _ old: ChangeNumber,
+        _ new: ChangeNumber,
+        _ scheme: Scheme,
         _ reader: CatalogReader
     ) throws -> MemoryDifference? {
+        // Purged since: no snapshot held it.
         guard let memory = try reader.memory(row: row) else { return nil }
-        let difference = MemoryDifference(
-            before: try shown(memory, start, reader),
-            after: try shown(memory, end, reader)
+        let before = try state(of: memory, at: old, scheme, reader)
+        let after = try state(of: memory, at: new, scheme, reader)
+        let attributes = Self.differ(before?.attributes, after?.attributes)
+        guard before?.path != after?.path || before?.hash != after?.hash || attributes else {
+            return nil
+        }
+        return MemoryDifference(
+            memory: memory.id,
+            before: before?.path,
+            after: after?.path,
+            oldRevision: before?.revision,
+            newRevision: after?.revision,
+            isContentChanged: before?.hash != after?.hash,
+            areAttributesChanged: attributes
         )
-        let isOne = (difference.before == nil) != (difference.after == nil)
-        return isOne || difference.hasOtherContent || difference.isElsewhere ? difference : nil
     }
 
-    private func shown(
-        _ memory: MemoryRow,
-        _ number: ChangeNumber,
+    private struct State {
+        let path: NamePath
+        let attributes: [String: String]
+        let revision: RevisionNumber
+        let hash: ContentHash?
+    }
+
+    /// What a memory was at a moment; nil where it did not exist, or was in the trash.
+    private func state(
+        of memory: MemoryRow,
+        at number: ChangeNumber,
+        _ scheme: Scheme,
         _ reader: CatalogReader
-    ) throws -> Memory? {
-        let path = try path(of: memory, in: reader.pastTree(at: number), reader)
-        return try path.flatMap { try value(of: memory, at: $0, number, reader) }
+    ) throws -> State? {
+        guard let past = try reader.past(of: memory, at: number), !past.isTrashed else {
+            return nil
+        }
+        let fields = MemoryFields(
+            id: memory.id,
+            created: memory.created,
+            attributes: past.attributes
+        )
+        return State(
+            path: NamePath(try scheme.render(fields) + [past.name]),
+            attributes: past.attributes,
+            revision: past.revision,
+            hash: try reader.revision(of: memory.row, past.revision)?.hash
+        )
+    }
+
+    /// By bytes, as values compare.
+    private static func differ(_ a: [String: String]?, _ b: [String: String]?) -> Bool {
+        guard let a, let b, a.count == b.count else { return a != nil || b != nil }
+        return a.contains { key, value in b[key].map { !$0.hasSameBytes(as: value) } ?? true }
     }
 }

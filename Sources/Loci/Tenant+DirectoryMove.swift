@@ -60,7 +60,7 @@ extension Tenant {
             try catalog.write(.full, origin: origin) { tx in
                 let directory = try self.directory(old, tx.reader)
                 guard let entry = directory.entry else { throw Self.isADirectory(old) }
-                let since = try tx.reader.lastChange()
+                let since = tx.newestChange
                 let parent = try tx.ensureDirectory(
                     new.parent.names,
                     of: directory.layout,

@@ -41,9 +41,7 @@ extension Tenant {
         limit: Int = 1000
     ) throws(LociError) -> [Change] {
         try read { reader in
-            try reader.changes(after: number, limit: limit).map { row in
-                Change(row, memory: try row.memory.flatMap { try reader.id(ofMemory: $0) })
-            }
+            try reader.changes(after: number, limit: limit).map { try self.change($0, reader) }
         }
     }
 
@@ -62,6 +60,11 @@ extension Tenant {
     /// The scheme version: 1 at first, it rises when a layout is listed for the first time.
     public func schemeVersion() throws(LociError) -> Int {
         try read { reader in Int(try reader.setting(Setting.schemeVersion) ?? 1) }
+    }
+
+    /// How many memories have the contents of two writers, of which nobody has made one since.
+    public func conflictCount() throws(LociError) -> Int {
+        try read { reader in Int(try reader.conflictCount()) }
     }
 
     /// How many memories there are, outside the trash and in it.

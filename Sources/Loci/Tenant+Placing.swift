@@ -1,5 +1,6 @@
 package import Blobs
 package import Catalog
+import Digest
 import Linux
 package import Model
 import SQL

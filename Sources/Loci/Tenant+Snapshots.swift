@@ -42,6 +42,18 @@ extension Tenant {
         }
     }
 
+    func snapshotRow(_ name: String, _ reader: CatalogReader) throws -> SnapshotRow {
+        if let row = try reader.snapshot(name) { return row }
+        let near = NearMiss.nearest(to: name, in: try reader.snapshots().map(\.name))
+        throw LociError(
+            .snapshotNotFound,
+            subject: name,
+            message: "There is no snapshot \"\(name)\".",
+            remedy: near.map { "Did you mean \"\($0)\"?" }
+                ?? "See which there are with: loci snapshot list"
+        )
+    }
+
     /// Brings all memories back to what they were at a snapshot: contents, attributes, places and
     /// trash.
     ///

@@ -1,4 +1,4 @@
-import Blobs
+import Digest
 import Glibc
 import Linux
 import Loci

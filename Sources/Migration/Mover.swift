@@ -228,7 +228,7 @@ final class Mover {
         let (asOf, target) = (batch.asOf, batch.target)
         let due = meter.isDue(SystemClock.monotonic())
         try writer.write(batch.moves, rest: rest) { chunk, transaction in
-            let isStale = try transaction.reader.lastChange() != asOf
+            let isStale = transaction.newestChange != asOf
             var counts = MoveCounts()
             for move in chunk where move.isInPlace || linked.contains(move.id) {
                 let fits = try !isStale || self.fits(move, batch, transaction.reader)

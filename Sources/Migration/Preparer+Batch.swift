@@ -68,7 +68,7 @@ private struct PreparingBatch {
 
     mutating func place(_ page: PreparingPage) throws {
         let reader = transaction.reader
-        let isStale = try reader.lastChange() != page.asOf
+        let isStale = transaction.newestChange != page.asOf
         let since = try transaction.record(
             .layoutBuilding,
             detail: JSON.object([

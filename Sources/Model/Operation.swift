@@ -16,6 +16,8 @@ public enum Operation: String, Sendable, Hashable, CaseIterable {
     case restore
     /// A trashed memory was removed for good.
     case purge
+    /// Changes that are older than the tenant keeps them were cut off the log.
+    case retention
     /// A memory came in with an import.
     case `import`
     /// A memory's name got a suffix because another had it.

@@ -175,7 +175,7 @@ struct PastTests {
         #expect(try temporary.findings() == [])
     }
 
-    @Test("in the change log goes too, but for rows that explain a kept revision")
+    @Test("in the change log goes too, from its beginning, and the log says so")
     func changesAreLetGo() throws {
         let temporary = try TemporaryCatalog()
         let memory = try temporary.add("x.md", ["user": "bob"])
@@ -196,8 +196,10 @@ struct PastTests {
             try tx.applyRetention(horizon: tx.now, limit: 5).isPartial
         }) {}
         let left = try temporary.read { try $0.changes(after: ChangeNumber(0), limit: 99) }
-        #expect(left.compactMap(\.operation) == [.add, .set])
-        #expect(left.last?.number == last)
+        #expect(left.last?.operation == .retention)
+        #expect(left.allSatisfy { $0.number > last || $0.operation == .set })
+        #expect(try temporary.read { try $0.logAnchor().number } >= last.rawValue - 1)
+        #expect(try temporary.findings() == [])
     }
 
     @Test("keeps nothing of a savepoint that was taken back")

@@ -73,52 +73,6 @@ struct TimeCommandTests {
         #expect(try sandbox.run("loci restore user=bob/a.md --at 9999").status != 0)
     }
 
-    @Test("snapshot diff lists what was added, deleted, edited and moved; exit 1 if anything was")
-    func differences() throws {
-        let sandbox = try Self.moved()
-        try sandbox.must(
-            """
-            echo new | loci add --name new.md --set user=ann -q
-            echo gone | loci add --name gone.md --set user=ann -q; loci rm user=ann/gone.md -q
-            """
-        )
-        let outcome = try sandbox.run("loci snapshot diff then")
-        #expect(outcome.status == 1)
-        let wanted = [
-            "A\tuser=ann/new.md", "D\tuser=bob/b.md", "MR\tuser=bob/a.md\tuser=eve/a.md",
-        ]
-        #expect(outcome.lines.sorted() == wanted)
-        let back = try sandbox.run("loci snapshot diff then --json").json
-        #expect(back.count == 3 && back[0]["before"]?["path"]?.stringValue == "user=bob/a.md")
-        try sandbox.must("loci snapshot create same -q; loci snapshot diff same")
-        try sandbox.must("loci snapshot diff same same")
-        #expect(try sandbox.run("loci snapshot diff none").status == 4)
-    }
-
-    @Test("diff shows what the last change did, or what happened since, as diff -u does")
-    func contentDiff() throws {
-        let sandbox = try Sandbox()
-        try sandbox.must(
-            """
-            seq 1 30 >1; sed 's/^7$/seven/; 20d; $a end' 1 >2; sed '1d; s/^29$/x/' 2 >3; printf y >>3
-            loci add 1 --name a.md -q; loci edit a.md 2 -q; loci snapshot create s -q
-            loci edit a.md 3 -q
-            """
-        )
-        for (options, files) in [
-            ("", "2 3"), ("--revision 1", "1 3"), ("--revision 1 --to 2", "1 2"), ("--at s", "2 3"),
-        ] {
-            let outcome = try sandbox.run("loci diff a.md \(options)")
-            #expect(outcome.status == 1)
-            let wanted = try sandbox.run("diff -u \(files) | tail -n +3").output
-            let shown = outcome.output.split(separator: "\n", maxSplits: 2)
-            let hunks = shown.count == 3 ? String(shown[2]) : ""
-            #expect(hunks == wanted, "\(options): \(outcome.output)")
-        }
-        #expect(try sandbox.run("loci diff a.md --revision 3").status == 0)
-        #expect(try sandbox.run("loci diff a.md --revision 9").status == 4)
-    }
-
     @Test(
         "retention is shown and set; less of it wants --yes; then the past is an error, not wrong"
     )

@@ -57,6 +57,9 @@ struct ReadmeTests {
         #expect(yesterday.lines.filter { $0 == "rotate the keys" }.count == 2)
         let back = try home.must("loci cat user=bob/topic=auth/oauth.md --store ~/memory")
         #expect(back.output == "rotate the keys\n")
+        let audited = try home.must(blocks[4])
+        #expect(audited.output.contains("Purged 1 memory, removed 1 content."))
+        #expect(try home.shell("grep -rai mistake ~/memory").output == "")
     }
 
     @Test("the two commands that it begins with are there and can be run")

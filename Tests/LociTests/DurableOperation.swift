@@ -9,7 +9,7 @@ import Testing
 enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case append, batch, edit, set, rename, moveDirectory, moveInBatches
     case makeDirectories, removeDirectories, keepForeign, updateForeign
-    case delete, restore, restoreUnder, restoreRevision
+    case delete, restore, restoreUnder, restoreRevision, purge
     case takeSnapshot, restoreSnapshot, deleteSnapshot, restorePartition, restoreMemory
     case setRetention, applyRetention, collect, checkpoint, unarchive
 
@@ -20,7 +20,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     var isInParts: Bool {
         switch self {
         case .batch, .moveInBatches, .restoreSnapshot, .restorePartition, .restoreMemory,
-            .applyRetention, .collect, .keepForeign, .updateForeign, .unarchive:
+            .applyRetention, .collect, .keepForeign, .updateForeign, .unarchive, .purge:
             true
         default: false
         }
@@ -57,6 +57,10 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
                 since: Timestamp(nanoseconds: 0),
                 origin: origin
             )
+        case .purge:
+            let gone = try tenant.trashedIDs()
+            _ = try await tenant.purge(gone, origin: origin)
+            _ = try await tenant.collect(delete: true, origin: origin)
         case .takeSnapshot: _ = try await tenant.takeSnapshot("now", origin: origin)
         case .restoreSnapshot: _ = try await tenant.restoreSnapshot("then", origin: origin)
         case .restorePartition:

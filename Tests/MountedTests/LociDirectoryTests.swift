@@ -16,9 +16,8 @@ struct LociDirectoryTests {
         #expect(try mounted.list() == [])
         #expect(
             try mounted.list(".loci") == [
-                "README.md", "by-id", "foreign", "history", "last-error", "layouts", "meta",
-                "metrics",
-                "snapshots", "stats", "status.json", "trash",
+                "README.md", "by-id", "events", "foreign", "history", "last-error", "layouts",
+                "meta", "metrics", "snapshots", "stats", "status.json", "trash",
             ]
         )
         #expect(try mounted.read(".loci/README.md").contains("user={user}/topic={topic}"))
@@ -39,6 +38,26 @@ struct LociDirectoryTests {
         try await mounted.add("user=bob/topic=auth/b.md", "1")
         let again = try JSON(parsing: try mounted.read(".loci/status.json"))
         #expect(again["memories"]?.integerValue == 2)
+    }
+
+    @Test("events are the last 1,000 changes as JSON Lines, of true size")
+    func events() async throws {
+        let mounted = try MountedTenant()
+        for number in 0..<1005 {
+            try await mounted.add("user=bob/topic=auth/\(number).md", "1")
+        }
+        let text = try mounted.read(".loci/events")
+        #expect(try mounted.status(".loci/events").st_size == text.utf8.count)
+        let lines = try text.split(separator: "\n").map { try JSON(parsing: String($0)) }
+        #expect(lines.count == 1000)
+        #expect(lines.last?["path"]?.stringValue == "user=bob/topic=auth/1004.md")
+        #expect(lines.last?["op"]?.stringValue == "add")
+        let cursors = lines.compactMap { $0["cursor"]?.integerValue }
+        #expect(cursors == Array(cursors[0]..<cursors[0] + 1000))
+        try await mounted.add("user=bob/topic=auth/new.md", "1")
+        #expect(try mounted.read(".loci/events").contains("new.md"))
+        // They tell of every memory: the mount's owner reads them.
+        #expect(try mounted.status(".loci/events").st_mode & 0o777 == 0o400)
     }
 
     @Test("metrics count the requests of each operation, and tell what is staged")
@@ -110,7 +129,7 @@ struct LociDirectoryTests {
         for index in 0..<20 { try await mounted.add("user=u/topic=t/\(index).md", "x") }
         // Texts, and each memory in a layout, in `meta` and with one revision in `history`.
         let files = try mounted.walk(".loci")
-        #expect(files.count == 65)
+        #expect(files.count == 66)
         for file in files { _ = try mounted.read(file) }
         #expect(mounted.daemon.fileSystem.generated.count < 200)
     }

@@ -27,7 +27,7 @@ package final class InterceptedConnection: SQLConnection {
     }
 
     package func execute(_ sql: String) throws(SQLError) {
-        if sql == "COMMIT" { try before(.commit) }
+        if sql == "COMMIT" || sql == "VACUUM" { try before(.commit) }
         try base.execute(sql)
     }
 

@@ -127,10 +127,11 @@ final class Housekeeping: Sendable {
         guard !rows.isEmpty else { return }
         // Who retires a layout asks first: what was counted so far is to be seen then.
         flushUses()
-        if rows.contains(where: { $0.kind == .commit }) {
+        if rows.contains(where: { $0.kind != .expectLayout }) {
             let report = staging.commitNow(.command)
             for failure in report.failures { log.write("not committed: \(failure.error)") }
         }
+        if rows.contains(where: { $0.kind == .forget }) { staging.cutJournal() }
         do {
             try catalog.write(.normal, origin: origin) { transaction in
                 for row in rows { try transaction.finish(row) }

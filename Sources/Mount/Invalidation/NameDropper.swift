@@ -30,7 +30,7 @@ struct NameDropper {
         case .snapshotRestored:
             return invalidator.dropAll()
         case .layoutBuilding, .schemeMigrated, .pause, .resume, .throttle, .setting, .snapshot,
-            .snapshotDeleted, .purge:
+            .snapshotDeleted, .purge, .retention:
             return
         default: break
         }

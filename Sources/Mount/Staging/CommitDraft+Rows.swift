@@ -94,7 +94,7 @@ extension CommitDraft {
         case .replacing(_, _, let isConflict):
             try removeForeignNode(transaction)
             // The number of the change that is recorded next: one row tells of node and content.
-            let since = try transaction.nextChange()
+            let since = transaction.nextChange()
             let replaced = try transaction.replaceNode(
                 of: memory,
                 by: item.appearance,
@@ -219,7 +219,7 @@ extension CommitDraft {
         guard let left, let old = try transaction.reader.node(memory.node) else {
             throw LociError.raced
         }
-        let since = try transaction.nextChange()
+        let since = transaction.nextChange()
         let replaced = try transaction.replaceNode(of: memory, by: item.appearance, since: since)
         let back = try transaction.change(
             replaced,
@@ -263,8 +263,8 @@ extension CommitDraft {
 
 extension CatalogTransaction {
     /// The number that the next `record` will give.
-    func nextChange() throws -> ChangeNumber {
-        ChangeNumber(try reader.lastChange().rawValue + 1)
+    func nextChange() -> ChangeNumber {
+        ChangeNumber(newestChange.rawValue + 1)
     }
 }
 

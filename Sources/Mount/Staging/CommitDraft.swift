@@ -1,5 +1,6 @@
 import Blobs
 import Catalog
+import Digest
 import Linux
 import Loci
 import Model

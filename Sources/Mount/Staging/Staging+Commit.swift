@@ -149,11 +149,11 @@ extension Staging {
         try options.probe.before(.commit)
         let result = try tenant.catalog.write(.normal, origin: Self.origin) { transaction in
             transaction.holdsNames = hasNames
-            let first = try transaction.reader.lastChange().rawValue + 1
+            let first = transaction.newestChange.rawValue + 1
             let rows = try drafts.map { try $0.write(placed, tenant, transaction) }
             let times = setDirectoryTimes(in: transaction)
             return (
-                first: first, last: try transaction.reader.lastChange().rawValue, rows: rows,
+                first: first, last: transaction.newestChange.rawValue, rows: rows,
                 times: times
             )
         }

@@ -54,7 +54,7 @@ extension Staging {
             for outcome in commit(items) where outcome.error != nil {
                 next = min(next, options.now() + options.limits.firstPause)
             }
-            cutJournal()
+            cutJournal(slack: Self.journalSlack)
             // What was written during the commit is looked at again at once.
             return min(next, options.now() + options.limits.settle)
         }
@@ -69,9 +69,9 @@ extension Staging {
         }
     }
 
-    /// An old journal of nothing is cut.
-    private func cutJournal() {
-        guard space.journal.size > Self.journalSlack else { return }
+    /// A journal of nothing is cut, where it holds more than some slack.
+    func cutJournal(slack: Int64 = 0) {
+        guard space.journal.size > slack else { return }
         // Failing to cut it costs space only.
         try? space.journal.clear { names.withLock { $0.nodes.isEmpty } }
     }

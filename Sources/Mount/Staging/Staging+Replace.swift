@@ -88,7 +88,7 @@ extension Staging {
         ) { transaction in
             transaction.holdsNames = hasNames
             let row = try transaction.memory(memory, still: shown)
-            let since = try transaction.nextChange()
+            let since = transaction.nextChange()
             let appearance = NodeAppearance(
                 number: node,
                 permissions: attributes.permissions,
@@ -98,7 +98,7 @@ extension Staging {
             )
             _ = try transaction.replaceNode(of: row, by: appearance, since: since)
             try transaction.record(.set, memory: memory, detail: #"{"node":true}"#)
-            return (row.revision, since, try transaction.reader.lastChange())
+            return (row.revision, since, transaction.newestChange)
         }
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
         onCommit(CommittedBatch(changes: first...last, nodes: [node], known: known))

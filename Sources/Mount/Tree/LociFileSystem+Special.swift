@@ -14,6 +14,7 @@ extension LociFileSystem {
     ]
 
     private enum Report: String, CaseIterable {
+        case events
         case readme = "README.md"
         case lastError = "last-error"
         case metrics
@@ -66,8 +67,10 @@ extension LociFileSystem {
                     attributeTimeout: Self.lasting(.special(directory.special))
                 )
             }
-            guard let report = Report(rawValue: text) else { return nil }
-            return make(try self.text(of: report, who, reader))
+            guard let report = Report(rawValue: text), isShown(report) else { return nil }
+            // They tell of every memory, whoever may read it.
+            let mode: UInt32 = report == .events ? 0o400 : 0o444
+            return make(try self.text(of: report, who, reader), mode: S_IFREG | mode)
         case .layouts:
             return try findLayout(text, reader)
         case .byID: return try findByID(text, reader)
@@ -87,6 +90,10 @@ extension LociFileSystem {
         case .layouts, .foreign, .snapshots: settings.subdirectory == nil
         case .migration: settings.subdirectory == nil && panel != nil
         }
+    }
+
+    private func isShown(_ report: Report) -> Bool {
+        report != .events || settings.subdirectory == nil
     }
 
     /// The answer for a file that Loci writes now.
@@ -121,6 +128,7 @@ extension LociFileSystem {
         _ reader: CatalogReader
     ) throws -> [UInt8] {
         switch report {
+        case .events: try events.text(tenant)
         case .readme: try Array(readme(reader).utf8)
         case .lastError: lastError(of: who.uid)
         case .metrics: Array(try metrics(reader).utf8)
@@ -167,7 +175,7 @@ extension LociFileSystem {
             let names =
                 Self.directories.filter { isShown($0.special) }
                 .map { ($0.name, S_IFDIR, $0.special.rawValue) }
-                + Report.allCases.map { ($0.rawValue, S_IFREG, UInt64(8)) }
+                + Report.allCases.filter { isShown($0) }.map { ($0.rawValue, S_IFREG, UInt64(8)) }
             list(names, after: after, into: &listing)
         case .layouts:
             let names = try reader.layouts().liveLayouts.map { layout in

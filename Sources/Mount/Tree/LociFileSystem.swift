@@ -61,6 +61,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// What `.loci/migration` is made of; without it there is none.
     let panel: MigrationPanel?
     let migrationTexts = MigrationTexts()
+    let events = EventsText()
     /// Whether a command that was written to it is being done.
     let isControlled = Atomic<Bool>(false)
     package let failures = LastErrors()

@@ -37,6 +37,16 @@ private import CCrypto
         }
     }
 
+    /// The 32 bytes of the hash of all that came since the last time; what follows is hashed anew.
+    package mutating func take() -> [UInt8] {
+        unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            let done = unsafe EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
+            let begun = unsafe loci_sha256_begin(context)
+            precondition(done == 1 && begun == 1, "a digest that was begun ends, and begins anew")
+            count = 32
+        }
+    }
+
     package static func hash(_ bytes: [UInt8]) -> [UInt8] {
         var hasher = ContentHasher()
         hasher.update(bytes)
