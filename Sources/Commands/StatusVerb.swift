@@ -49,19 +49,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "trashed": .integer(Int64(counts.trashed)), "foreign": .integer(Int64(foreign)),
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
                 "scheme": .string(listed.scheme.text), "history": history.json,
-                "mounts": .array(
-                    mounts.map {
-                        [
-                            "mountPoint": .string($0.mountPoint),
-                            "pid": .integer(Int64($0.pid)),
-                            "keeper": $0.keeper.map { .integer(Int64($0)) } ?? .null,
-                            "restarts": .integer(Int64($0.restarts)),
-                            "lastDeath": $0.lastDeath.map { .string($0) } ?? .null,
-                            "options": .string($0.options),
-                            "started": .string($0.started.description),
-                        ]
-                    }
-                ),
+                "mounts": .array(mounts.map(Self.json)),
                 "givenUp": .array(
                     given.map {
                         [
@@ -75,6 +63,18 @@ struct StatusVerb: AsyncParsableCommand {
         }
         try speech.print(table, objects)
         try outcome.finish(speech)
+    }
+
+    private static func json(_ mount: MountInfo) -> JSON {
+        [
+            "mountPoint": .string(mount.mountPoint),
+            "pid": .integer(Int64(mount.pid)),
+            "keeper": mount.keeper.map { .integer(Int64($0)) } ?? .null,
+            "restarts": .integer(Int64(mount.restarts)),
+            "lastDeath": mount.lastDeath.map { .string($0) } ?? .null,
+            "options": .string(mount.options),
+            "started": .string(mount.started.description),
+        ]
     }
 
     private static func words(_ mount: GivenUpMount) -> String {
