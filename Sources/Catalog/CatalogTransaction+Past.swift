@@ -21,6 +21,20 @@ enum Snapshots {
     static let most = 16_000
 }
 
+extension SnapshotRow {
+    /// The columns `name, seq, created, actor, reason, view`.
+    fileprivate init(_ row: any SQLStatement) {
+        self.init(
+            name: row.text(0),
+            number: ChangeNumber(row.integer(1)),
+            created: Timestamp(nanoseconds: row.integer(2)),
+            actor: row.text(3),
+            reason: row.optionalText(4),
+            view: Int(row.integer(5))
+        )
+    }
+}
+
 /// What a memory was at a change number.
 package struct MemoryPast: Hashable, Sendable {
     package var name: Name
@@ -34,16 +48,13 @@ extension CatalogReader {
         try statement(
             "SELECT name, seq, created, actor, reason, view FROM snapshot ORDER BY seq, name"
         )
-        .all { row throws(SQLError) in
-            SnapshotRow(
-                name: row.text(0),
-                number: ChangeNumber(row.integer(1)),
-                created: Timestamp(nanoseconds: row.integer(2)),
-                actor: row.text(3),
-                reason: row.optionalText(4),
-                view: Int(row.integer(5))
-            )
-        }
+        .all { row throws(SQLError) in SnapshotRow(row) }
+    }
+
+    /// The snapshot of a view.
+    package func snapshot(view: Int) throws(SQLError) -> SnapshotRow? {
+        try statement("SELECT name, seq, created, actor, reason, view FROM snapshot WHERE view = ?")
+            .first(.integer(Int64(view))) { row throws(SQLError) in SnapshotRow(row) }
     }
 
     /// When a snapshot was last taken or deleted.
@@ -52,7 +63,8 @@ extension CatalogReader {
     }
 
     package func snapshot(_ name: String) throws(SQLError) -> SnapshotRow? {
-        try snapshots().first { Array($0.name.utf8) == Array(name.utf8) }
+        try statement("SELECT name, seq, created, actor, reason, view FROM snapshot WHERE name = ?")
+            .first(.text(name)) { row throws(SQLError) in SnapshotRow(row) }
     }
 
     /// Memories that changed after `number`, by row id above `cursor`.

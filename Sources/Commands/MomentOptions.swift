@@ -26,16 +26,6 @@ extension Tenant {
         return try entries(of: path, when: moment)
     }
 
-    /// A page of the memories below a directory now, or as they were.
-    func list(
-        under path: NamePath,
-        at moment: PastMoment?,
-        after cursor: ListCursor?
-    ) throws(LociError) -> MemoryPage {
-        guard let moment else { return try list(under: path, after: cursor) }
-        return try list(under: path, when: moment, after: cursor)
-    }
-
     /// The memory at a path now, or the one that was there.
     func memory(at path: NamePath, at moment: PastMoment?) throws(LociError) -> Memory {
         guard let moment else { return try memory(at: path) }

@@ -59,10 +59,11 @@ struct ListVerb: AsyncParsableCommand {
         _ moment: PastMoment?
     ) throws(LociError) {
         guard !speech.quiet else { return }
+        if let moment { return try listAll(tenant, path, of: moment) }
         var output = Output()
         var cursor: ListCursor?
         repeat {
-            let page = try tenant.list(under: path, at: moment, after: cursor)
+            let page = try tenant.list(under: path, after: cursor)
             for memory in page.memories {
                 if speech.json {
                     try output.line(memory.json)
@@ -72,6 +73,31 @@ struct ListVerb: AsyncParsableCommand {
             }
             cursor = page.next
         } while cursor != nil
+        try output.flush()
+    }
+}
+
+extension ListVerb {
+    /// In one walk: a page of the past costs as much as all of it.
+    private func listAll(
+        _ tenant: Tenant,
+        _ path: NamePath,
+        of moment: PastMoment
+    ) throws(LociError) {
+        var output = Output()
+        do {
+            let tree = try TreeReader(tenant)
+            try tree.walk(at: moment, under: path) { item in
+                guard item.kind == .memory else { return }
+                if speech.json {
+                    try output.line(try tenant.memory(at: item.path, when: moment).json)
+                } else {
+                    try output.path(item.path, nul: paths.nul)
+                }
+            }
+        } catch {
+            throw Failure.wrapped(error)
+        }
         try output.flush()
     }
 }

@@ -51,19 +51,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "conflicts": .integer(Int64(conflicts)),
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
                 "scheme": .string(listed.scheme.text), "history": history.json,
-                "mounts": .array(
-                    mounts.map {
-                        [
-                            "mountPoint": .string($0.mountPoint),
-                            "pid": .integer(Int64($0.pid)),
-                            "keeper": $0.keeper.map { .integer(Int64($0)) } ?? .null,
-                            "restarts": .integer(Int64($0.restarts)),
-                            "lastDeath": $0.lastDeath.map { .string($0) } ?? .null,
-                            "options": .string($0.options),
-                            "started": .string($0.started.description),
-                        ]
-                    }
-                ),
+                "mounts": .array(mounts.map(Self.json)),
                 "givenUp": .array(
                     given.map {
                         [
@@ -85,6 +73,18 @@ struct StatusVerb: AsyncParsableCommand {
         "\(tenant): two writers wrote \(Grouped.counted(conflicts, "memory", "memories")) at once, "
             + "and both contents are kept. See which with: loci audit --op conflict; compare them "
             + "with: loci diff PATH REV REV; the next edit settles it."
+    }
+
+    private static func json(_ mount: MountInfo) -> JSON {
+        [
+            "mountPoint": .string(mount.mountPoint),
+            "pid": .integer(Int64(mount.pid)),
+            "keeper": mount.keeper.map { .integer(Int64($0)) } ?? .null,
+            "restarts": .integer(Int64(mount.restarts)),
+            "lastDeath": mount.lastDeath.map { .string($0) } ?? .null,
+            "options": .string(mount.options),
+            "started": .string(mount.started.description),
+        ]
     }
 
     private static func words(_ mount: GivenUpMount) -> String {

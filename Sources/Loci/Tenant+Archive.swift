@@ -87,8 +87,7 @@ extension Tenant {
     /// Adds the memories of an archive with their ids, times and revisions.
     ///
     /// One whose id is there already stays as it is. Each is added whole or not at all, and is
-    /// durable when this returns; a crash leaves a beginning of the batch added, and the same call
-    /// does the rest.
+    /// durable when this returns; a crash leaves all of them added or none.
     ///
     /// `dryRun`: tells what would become of each.
     ///
@@ -102,14 +101,9 @@ extension Tenant {
         try await work { [self] () throws(LociError) in
             var results = try batch.map { (memory) throws(LociError) in try judge(memory) }
             if dryRun { return results }
-            for index in batch.indices {
-                guard case .success(.added) = results[index] else { continue }
-                do throws(LociError) {
-                    try add(batch[index], origin)
-                } catch {
-                    if error.code == .noSpace { throw error }
-                    results[index] = .failure(error)
-                }
+            let wanted = batch.indices.filter { results[$0].isToBeAdded }
+            for (index, result) in zip(wanted, try add(wanted.map { batch[$0] }, origin)) {
+                if case .failure(let error) = result { results[index] = .failure(error) }
             }
             return results
         }
@@ -161,53 +155,82 @@ extension Tenant {
         }
     }
 
-    private func add(_ memory: ArchivedMemory, _ origin: Origin) throws(LociError) {
-        let fields = MemoryFields(
-            id: memory.id,
-            created: memory.created,
-            attributes: memory.attributes
-        )
-        let placed = try place(
-            memory.revisions.map {
-                PendingContent(
-                    .bytes($0.content),
-                    fields: fields,
-                    name: memory.name,
-                    revision: $0.number
-                )
+    /// One transaction for all: their contents first, as for any new revision.
+    private func add(
+        _ batch: [ArchivedMemory],
+        _ origin: Origin
+    ) throws(LociError) -> [Result<Void, LociError>] {
+        let placed = try placeEach(
+            batch.flatMap { memory in
+                memory.revisions.map {
+                    PendingContent(
+                        .bytes($0.content),
+                        fields: memory.fields,
+                        name: memory.name,
+                        revision: $0.number
+                    )
+                }
             },
             origin: origin
         )
-        try catalog.write(.full, origin: origin) { tx in
-            guard try tx.reader.memory(memory.id) == nil else {
-                throw LociError(
-                    .busy,
-                    subject: memory.id.description,
-                    message: "Somebody else brought the memory \(memory.id) in meanwhile.",
-                    remedy: "Do it again."
-                )
+        return try catalog.write(.full, origin: origin) { tx in
+            var rest = placed[...]
+            return try batch.map { memory in
+                let own = rest.prefix(memory.revisions.count)
+                rest = rest.dropFirst(memory.revisions.count)
+                do {
+                    let contents = try own.map { try $0.get() }
+                    return .success(try tx.savepoint { try self.add(memory, contents, tx) })
+                } catch let error as LociError {
+                    return .failure(error)
+                }
             }
-            try tx.addArchived(
-                fields,
-                name: memory.name,
-                revisions: memory.revisions.map {
-                    ArchivedRow(
-                        number: $0.number,
-                        created: $0.created,
-                        actor: $0.actor,
-                        mtime: $0.modified.nanoseconds,
-                        isBeside: $0.isBeside
-                    )
-                },
-                contents: try placed.map { try self.confirm($0, for: fields, in: tx) },
-                appearance: NodeAppearance(
-                    permissions: memory.permissions,
-                    uid: memory.owner,
-                    gid: memory.group,
-                    mtime: memory.modified.nanoseconds
-                ),
-                isTrashed: memory.isTrashed
+        }
+    }
+
+    private func add(
+        _ memory: ArchivedMemory,
+        _ contents: [PlacedContent],
+        _ tx: CatalogTransaction
+    ) throws {
+        guard try tx.reader.memory(memory.id) == nil else {
+            throw LociError(
+                .busy,
+                subject: memory.id.description,
+                message: "Somebody else brought the memory \(memory.id) in meanwhile.",
+                remedy: "Do it again."
             )
         }
+        try tx.addArchived(
+            memory.fields,
+            name: memory.name,
+            revisions: memory.revisions.map {
+                ArchivedRow(
+                    number: $0.number,
+                    created: $0.created,
+                    actor: $0.actor,
+                    mtime: $0.modified.nanoseconds,
+                    isBeside: $0.isBeside
+                )
+            },
+            contents: try contents.map { try confirm($0, for: memory.fields, in: tx) },
+            appearance: NodeAppearance(
+                permissions: memory.permissions,
+                uid: memory.owner,
+                gid: memory.group,
+                mtime: memory.modified.nanoseconds
+            ),
+            isTrashed: memory.isTrashed
+        )
+    }
+}
+
+extension Result<ArchivedOutcome, LociError> {
+    fileprivate var isToBeAdded: Bool { (try? get()) == .added }
+}
+
+extension ArchivedMemory {
+    fileprivate var fields: MemoryFields {
+        MemoryFields(id: id, created: created, attributes: attributes)
     }
 }

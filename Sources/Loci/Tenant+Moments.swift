@@ -156,7 +156,7 @@ extension Tenant {
         try reader.pastTree(at: try reader.change(of: moment, now: clock()))
     }
 
-    private func directory(
+    func directory(
         _ path: NamePath,
         in tree: PastTree,
         _ moment: PastMoment,

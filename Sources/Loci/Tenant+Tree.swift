@@ -78,10 +78,17 @@ package final class TreeReader {
     /// Hands over everything that the listed layout showed at a moment, a directory before what it
     /// holds; what tools keep has no past.
     ///
-    /// Throws what `Tenant.change(at:)` throws.
-    package func walk(at moment: PastMoment, _ body: (TreeItem) throws -> Void) throws {
+    /// `path`: only what was below that directory.
+    ///
+    /// Throws what `Tenant.entries(of:when:)` throws.
+    package func walk(
+        at moment: PastMoment,
+        under path: NamePath = NamePath(),
+        _ body: (TreeItem) throws -> Void
+    ) throws {
         let tree = try tenant.tree(at: moment, reader)
-        var pending: [(node: NodeNumber, path: NamePath)] = [(tree.root, NamePath())]
+        let root = try tenant.directory(path, in: tree, moment, reader)
+        var pending: [(node: NodeNumber, path: NamePath)] = [(root, path)]
         while let (directory, path) = pending.popLast() {
             var entries: [PastEntry] = []
             try reader.list(directory, of: tree) { entry in

@@ -57,9 +57,7 @@ extension LociFileSystem {
         _ view: Int,
         _ reader: CatalogReader
     ) throws -> (SnapshotRow, PastTree)? {
-        guard let row = try reader.snapshots().first(where: { $0.view == view }) else {
-            return nil
-        }
+        guard let row = try reader.snapshot(view: view) else { return nil }
         return (row, try reader.pastTree(at: row.number))
     }
 

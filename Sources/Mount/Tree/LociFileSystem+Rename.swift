@@ -26,16 +26,8 @@ extension LociFileSystem {
         defer { finish(thread) }
         do {
             if isDone(request) { return request.succeed() }
-            if let directory = Self.trashDirectory(Place(parent)) {
-                guard flags & 2 == 0 else { throw Self.onlyOut }
-                try restore(
-                    try Name(name),
-                    in: directory,
-                    to: Place(newParent),
-                    as: try Name(newName),
-                    caller(of: request),
-                    thread
-                )
+            if let trash = Self.trashDirectory(Place(parent)) {
+                try moveOut(trash, name, newParent, newName, flags, caller(of: request), thread)
                 return request.succeed()
             }
             let reader = try thread.current()

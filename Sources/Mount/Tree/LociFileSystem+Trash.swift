@@ -86,10 +86,32 @@ extension LociFileSystem {
         }
     }
 
+    /// A rename of what is in a directory of the trash.
+    func moveOut(
+        _ directory: UInt64,
+        _ name: RawSpan,
+        _ newParent: NodeID,
+        _ newName: RawSpan,
+        _ flags: UInt32,
+        _ caller: Caller,
+        _ thread: ThreadReader
+    ) throws {
+        // An exchange would put something in.
+        guard flags & 2 == 0 else { throw Self.onlyOut }
+        try restore(
+            try Name(name),
+            in: directory,
+            to: Place(newParent),
+            as: try Name(newName),
+            caller,
+            thread
+        )
+    }
+
     /// Restores a memory to the path that it is moved to.
     ///
     /// Throws `nameTaken` where that is another's: nothing is replaced by what was deleted.
-    func restore(
+    private func restore(
         _ name: Name,
         in directory: UInt64,
         to place: Place,
