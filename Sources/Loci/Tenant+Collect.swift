@@ -134,7 +134,9 @@ extension Tenant {
         var removed: [BlobKey] = []
         try catalog.write(durability, origin: origin) { tx in
             let began = SystemClock.monotonic()
-            for text in due {
+            // A backup that began since `dueKeys` relies on all of them.
+            let isHeld = try tx.reader.areBlobsHeld(at: tx.now)
+            for text in isHeld ? [] : Array(due) {
                 let use = try tx.reader.use(ofBlobKey: text)
                 guard use.isDue(at: tx.now) else { continue }
                 if !use.isNamed, let key = try? BlobKey(text) {
