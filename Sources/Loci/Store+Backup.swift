@@ -16,9 +16,9 @@ extension Store {
     /// Makes a backup of a tenant in a directory, as it is at one change, while others go on working;
     /// or brings one that is there up to date.
     ///
-    /// No content is removed meanwhile, of none that it has is a byte copied that a link can stand
-    /// for; so keep it on another disk, too. Blocks others for some commits only. Durable when it
-    /// returns.
+    /// No content is removed from the store meanwhile. Where a link can stand for a content it is not
+    /// copied, so that only a backup on another disk survives the loss of this one. Others wait for
+    /// some commits only. Durable when it returns.
     ///
     /// Throws `notEmpty`, `notAStore` where the directory has something else, `noSpace`.
     public func backUp(
