@@ -282,7 +282,11 @@ extension CatalogReader {
         reason: CollectReason? = nil
     ) throws(SQLError) -> Timestamp? {
         try statement(
-            "SELECT min(not_before) FROM collectable WHERE ?1 IS NULL OR reason = ?1"
+            """
+            SELECT max(min(not_before),
+                       coalesce((SELECT value FROM setting WHERE key = 'blobs_held_until'), 0))
+            FROM collectable WHERE ?1 IS NULL OR reason = ?1
+            """
         ).first(SQLValue(reason?.rawValue)) { row throws(SQLError) in row.optionalInteger(0) }?
         .map(Timestamp.init(nanoseconds:))
     }

@@ -125,6 +125,8 @@ package enum Setting {
     /// The newest change, and the newest that retention has cut: a number and a hash.
     static let logHead = "log_head"
     static let logAnchor = "log_anchor"
+    /// Until when, in nanoseconds, no blob is removed: a backup is being made.
+    package static let blobsHeldUntil = "blobs_held_until"
     /// Set while the database's file may still hold what a purge deleted.
     package static let needsScrub = "needs_scrub"
     /// Where a directory goes that is being moved in batches.

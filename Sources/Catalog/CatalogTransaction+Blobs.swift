@@ -104,12 +104,13 @@ extension CatalogReader {
         ).first(value) { row throws(SQLError) in row.integer(0) } ?? 0
     }
 
-    /// Keys whose grace time is over, oldest first.
+    /// Keys whose grace time is over, oldest first; none while a backup holds all blobs.
     package func collectable(
         at time: Timestamp,
         limit: Int
     ) throws(SQLError) -> [CollectableKey] {
-        try statement(
+        if try areBlobsHeld(at: time) { return [] }
+        return try statement(
             """
             SELECT blob_key, not_before, reason FROM collectable
             WHERE not_before <= ? ORDER BY not_before LIMIT ?

@@ -32,6 +32,7 @@ struct LociCommand: AsyncParsableCommand {
                     name: "TRUST",
                     subcommands: [
                         CheckVerb.self, CollectVerb.self, AuditVerb.self, WatchVerb.self,
+                        BackupVerb.self,
                     ]
                 ),
             ]

@@ -101,8 +101,6 @@ struct UnifiedDiff {
     var isEmpty: Bool { steps.allSatisfy { if case .keep = $0 { true } else { false } } }
 
     /// The hunks, without the two lines that name the texts.
-    ///
-    /// `paint`: what a line begins with, and the line: for colours.
     func hunks() -> [UInt8] {
         var text: [UInt8] = []
         var index = 0

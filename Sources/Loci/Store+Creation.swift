@@ -32,6 +32,17 @@ extension Store {
         origin: Origin,
         environment: StoreEnvironment
     ) throws(LociError) -> Store {
+        try make(at: path, environment) { store throws(LociError) in
+            try store.makeTenant(tenant, scheme: scheme, origin: origin)
+        }
+    }
+
+    /// Makes a store, and fills it before it is one.
+    static func make(
+        at path: String,
+        _ environment: StoreEnvironment,
+        _ fill: (Store) throws(LociError) -> Void
+    ) throws(LociError) -> Store {
         let path = try StoreFiles.absolute(path)
         if StoreFiles.exists(path + "/" + Description.fileName) {
             throw LociError(
@@ -64,7 +75,7 @@ extension Store {
                 created: description.created,
                 environment: environment
             )
-            try store.makeTenant(tenant, scheme: scheme, origin: origin)
+            try fill(store)
             try StoreFiles.write(
                 description.json.bytes(.pretty) + [UInt8(ascii: "\n")],
                 to: path + "/" + Description.fileName

@@ -121,7 +121,7 @@ extension Store {
         )
     }
 
-    private func requireAbsent(_ id: TenantID) throws(LociError) {
+    func requireAbsent(_ id: TenantID) throws(LociError) {
         guard StoreFiles.exists(directory(of: id)) else { return }
         throw LociError(
             .tenantExists,
@@ -136,6 +136,19 @@ extension Store {
         try requireAbsent(id)
         let making = "\(path)/\(Self.newPrefix)\(id)"
         try StoreFiles.removeTree(making)
+        try makeDirectories(making)
+        try Catalog.create(
+            directory: making,
+            session: "init",
+            scheme: scheme,
+            origin: origin,
+            clock: environment.clock
+        )
+        try finish(making, as: id)
+    }
+
+    /// A tenant's directory with all that is in it but the catalog.
+    func makeDirectories(_ making: String) throws(LociError) {
         try StoreFiles.makeDirectory(making, mode: 0o700)
         for name in ["data", "staging", "foreign", "lock"] {
             try StoreFiles.makeDirectory("\(making)/\(name)", mode: 0o700)
@@ -145,13 +158,10 @@ extension Store {
                 _ = try File.open("\(making)/\(name)", [.readWrite, .create], mode: 0o600)
             }
         }
-        try Catalog.create(
-            directory: making,
-            session: "init",
-            scheme: scheme,
-            origin: origin,
-            clock: environment.clock
-        )
+    }
+
+    /// A tenant's directory gets its name when it is whole.
+    func finish(_ making: String, as id: TenantID) throws(LociError) {
         try StoreFiles.syncDirectory(making + "/lock")
         try StoreFiles.syncDirectory(making)
         try StoreFiles.rename(making, to: directory(of: id))
@@ -159,7 +169,7 @@ extension Store {
     }
 
     /// Runs `body` under the store's lock, after removing what a crash left of others.
-    private func exclusively(_ body: () throws(LociError) -> Void) throws(LociError) {
+    func exclusively(_ body: () throws(LociError) -> Void) throws(LociError) {
         try owner.act { () throws(LociError) in
             let lock = try StoreFiles.naming(path + "/.lock") { () throws(Errno) in
                 let lock = try FileLock(path: path + "/.lock", mode: 0o600)

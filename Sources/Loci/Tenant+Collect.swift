@@ -136,7 +136,9 @@ extension Tenant {
         var removed: [BlobKey] = []
         try catalog.write(durability, origin: origin) { tx in
             let began = SystemClock.monotonic()
-            for one in due {
+            // A backup that began since `dueKeys` relies on all of them.
+            let isHeld = try tx.reader.areBlobsHeld(at: tx.now)
+            for one in isHeld ? [] : Array(due) {
                 guard try tx.release(one) else {
                     let use = try tx.reader.use(ofBlobKey: one.key)
                     guard use.isNamed, use.isDue(at: tx.now) else { continue }

@@ -52,8 +52,8 @@ extension Tenant {
     /// How long the past is kept where nobody said otherwise.
     public static let defaultRetention: Duration = .seconds(90 * 86_400)
 
-    /// How long the past is kept: superseded revisions, former names and attributes, and the rows
-    /// of the change log that no kept revision needs.
+    /// How long the past is kept: superseded revisions, former names and attributes, and the change
+    /// log.
     public func retention() throws(LociError) -> Duration {
         try read { reader in
             try reader.setting(Setting.retentionSeconds).map { .seconds($0) }

@@ -18,6 +18,8 @@ public enum Operation: String, Sendable, Hashable, CaseIterable {
     case purge
     /// Changes that are older than the tenant keeps them were cut off the log.
     case retention
+    /// A backup was made.
+    case backup
     /// A memory came in with an import.
     case `import`
     /// A memory's name got a suffix because another had it.

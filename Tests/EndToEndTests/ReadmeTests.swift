@@ -40,7 +40,7 @@ struct ReadmeTests {
             """
         )
         let blocks = try Self.blocks("sh")
-        #expect(blocks.count == 4)
+        #expect(blocks.count == 5)
         let mapper = try #require(try Self.blocks("python").first)
         defer { _ = try? home.shell("loci umount ~/mnt") }
         try home.must(blocks[0])
@@ -60,6 +60,8 @@ struct ReadmeTests {
         let audited = try home.must(blocks[4])
         #expect(audited.output.contains("Purged 1 memory, removed 1 content."))
         #expect(try home.shell("grep -rai mistake ~/memory").output == "")
+        try home.must(blocks[4])
+        #expect(try home.must("loci ls -R --store ~/again").output.contains("oauth.md"))
     }
 
     @Test("the two commands that it begins with are there and can be run")

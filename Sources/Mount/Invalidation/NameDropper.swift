@@ -30,7 +30,8 @@ struct NameDropper {
         case .snapshotRestored:
             return invalidator.dropAll()
         case .layoutBuilding, .schemeMigrated, .pause, .resume, .throttle, .setting, .snapshot,
-            .snapshotDeleted, .purge, .retention:
+            .snapshotDeleted, .purge, .retention,
+            .backup:
             return
         default: break
         }
