@@ -15,7 +15,7 @@ struct LociCommand: AsyncParsableCommand {
                     subcommands: [
                         AddVerb.self, ListVerb.self, CatVerb.self, StatVerb.self, EditVerb.self,
                         MoveVerb.self, RemoveVerb.self, RestoreVerb.self, SetVerb.self,
-                        LogVerb.self,
+                        LogVerb.self, SearchVerb.self,
                     ]
                 ),
                 CommandGroup(name: "BRING", subcommands: [ImportVerb.self, ExportVerb.self]),
@@ -28,7 +28,10 @@ struct LociCommand: AsyncParsableCommand {
                 ),
                 CommandGroup(name: "MOVE", subcommands: [MigrateVerb.self, LayoutVerb.self]),
                 CommandGroup(name: "TIME", subcommands: [SnapshotVerb.self]),
-                CommandGroup(name: "TRUST", subcommands: [CheckVerb.self, CollectVerb.self]),
+                CommandGroup(
+                    name: "TRUST",
+                    subcommands: [CheckVerb.self, CollectVerb.self, ReindexVerb.self]
+                ),
             ]
         )
     }

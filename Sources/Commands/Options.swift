@@ -198,3 +198,11 @@ extension [Assignment] {
         return values
     }
 }
+
+/// The time that `--since` names: how long ago, or when.
+enum Since {
+    static func time(_ text: String, now: Timestamp) throws(LociError) -> Timestamp {
+        if let duration = try? LociDuration.parse(text) { return now - duration }
+        return try Timestamp(text, now: now)
+    }
+}

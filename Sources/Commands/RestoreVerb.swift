@@ -104,13 +104,7 @@ struct RestoreVerb: AsyncParsableCommand {
     private func restoreAll(_ under: String, _ since: String) async throws {
         let (tenant, path) = try StoreFinder.place(under, place)
         Mounts.askToCommit(tenant)
-        let now = tenant.clock()
-        let time: Timestamp
-        if let duration = try? LociDuration.parse(since) {
-            time = now - duration
-        } else {
-            time = try Timestamp(since, now: now)
-        }
+        let time = try Since.time(since, now: tenant.clock())
         let report = try await tenant.restore(
             under: path,
             since: time,

@@ -38,6 +38,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "trashed": .integer(Int64(counts.trashed)), "foreign": .integer(Int64(foreign)),
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
                 "scheme": .string(listed.scheme.text),
+                "search": .object(try tenant.searchStatus().members),
                 "mounts": .array(
                     mounts.map {
                         [

@@ -11,7 +11,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     case makeDirectories, removeDirectories, keepForeign, updateForeign
     case delete, restore, restoreUnder, restoreRevision
     case takeSnapshot, restoreSnapshot, deleteSnapshot
-    case setRetention, applyRetention, collect, checkpoint
+    case setRetention, applyRetention, collect, checkpoint, reindex
 
     var testDescription: String { rawValue }
 
@@ -20,7 +20,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     var isInParts: Bool {
         switch self {
         case .batch, .moveInBatches, .restoreSnapshot, .applyRetention, .collect, .keepForeign,
-            .updateForeign:
+            .updateForeign, .reindex:
             true
         default: false
         }
@@ -64,6 +64,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .applyRetention: _ = try await tenant.applyRetention(origin: origin)
         case .collect: _ = try await tenant.collect(delete: true, origin: origin)
         case .checkpoint: _ = try tenant.catalog.checkpoint()
+        case .reindex: _ = try await tenant.reindex(origin: origin)
         }
     }
 
@@ -182,5 +183,5 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     }
 
     /// Whether the state may be told apart from before.
-    var isVisible: Bool { self != .checkpoint && self != .updateForeign }
+    var isVisible: Bool { ![.checkpoint, .updateForeign, .reindex].contains(self) }
 }

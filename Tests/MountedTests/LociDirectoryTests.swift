@@ -17,7 +17,7 @@ struct LociDirectoryTests {
         #expect(
             try mounted.list(".loci") == [
                 "README.md", "by-id", "foreign", "last-error", "layouts", "meta", "metrics",
-                "status.json",
+                "search", "status.json",
             ]
         )
         #expect(try mounted.read(".loci/README.md").contains("user={user}/topic={topic}"))

@@ -4,6 +4,7 @@ let usage = """
     usage: Bench migrate DIR MEMORIES FILES-A-DIRECTORY swapped|scattered
            Bench tree DIR FILES FILES-A-DIRECTORY
            Bench commits STORE LOCI
+           Bench search DIR MEMORIES
            Bench fill DIR MEMORIES
            Bench cutover STORE MOUNT LOCI FLIPS
            Bench readers STORE MOUNT FILES FILES-A-DIRECTORY READERS FLIPS
@@ -31,6 +32,8 @@ case ("tree", 4):
         .write(to: arguments[1])
 case ("commits", 3):
     try await CommitsBench(store: arguments[1], loci: arguments[2]).run()
+case ("search", 3):
+    try await SearchBench(directory: arguments[1], count: number(arguments[2])).run()
 case ("fill", 3):
     try await CutoverBench.fill(arguments[1], count: number(arguments[2]))
 case ("cutover", 5):

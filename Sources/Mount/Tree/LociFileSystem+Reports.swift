@@ -113,6 +113,8 @@ extension LociFileSystem {
                 echo '{"attributes":{"topic":"auth"}}' > .loci/meta/PATH
                 ls .loci/layouts                each live layout as a whole tree
                 readlink .loci/by-id/ID         the path of a memory
+                ls '.loci/search/token rotat*'  what has these words, the best first; also "a phrase",
+                    -not, OR; the file results in it has path:line:text
                 cat .loci/migration/status      how far a migration is, and what waits for whom
                 cat .loci/migration/who         who still uses old paths
                 cat .loci/migration/errors      what could not be mapped or moved, and why

@@ -10,7 +10,7 @@ import Model
 extension LociFileSystem {
     private static let directories: [(name: String, special: Place.Special)] = [
         ("by-id", .byID), ("foreign", .foreign), ("layouts", .layouts), ("meta", .meta),
-        ("migration", .migration),
+        ("migration", .migration), ("search", .search),
     ]
 
     private enum Report: String, CaseIterable {
@@ -57,6 +57,7 @@ extension LociFileSystem {
         case .byID: return try findByID(text, reader)
         case .meta: return try findMeta(name, in: mainRoot(reader.layouts()), thread)
         case .migration: return try findMigration(text)
+        case .search: return try findSearch(name, who, thread)
         case .foreign: return nil
         }
     }
@@ -64,7 +65,7 @@ extension LociFileSystem {
     /// A mount of a subdirectory shows nothing from beside it.
     private func isShown(_ special: Place.Special) -> Bool {
         switch special {
-        case .loci, .byID, .meta: true
+        case .loci, .byID, .meta, .search: true
         case .layouts, .foreign: settings.subdirectory == nil
         case .migration: settings.subdirectory == nil && panel != nil
         }
@@ -158,7 +159,8 @@ extension LociFileSystem {
             try listMeta(mainRoot(reader.layouts()), cursor, into: &listing, reader)
         case .migration:
             list(Self.migrationNames.map { ($0, S_IFREG, UInt64(8)) }, after: after, into: &listing)
-        case .foreign: break
+        // Queries are asked by name: the directory lists none.
+        case .foreign, .search: break
         }
     }
 

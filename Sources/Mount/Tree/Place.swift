@@ -30,6 +30,7 @@ package enum Place: Hashable, Sendable {
         case byID = 5
         case meta = 6
         case migration = 7
+        case search = 8
     }
 
     static let firstGenerated: UInt64 = 16
