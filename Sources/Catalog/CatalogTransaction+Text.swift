@@ -1,4 +1,4 @@
-package import Model
+import Model
 package import SQL
 
 // The text index follows the revisions: the transaction that makes one current says that it waits.
@@ -9,6 +9,8 @@ extension CatalogTransaction {
         guard !newTexts.isEmpty else { return }
         defer { newTexts = [] }
         guard try reader.setting(Setting.search) != 0 else { return }
+        let limit = TextIndex.waitingTexts
+        guard newTexts.count < limit else { return try indexAll(newTexts) }
         for text in newTexts {
             try run(
                 """
@@ -19,78 +21,103 @@ extension CatalogTransaction {
                 .integer(Int64(text.revision.rawValue))
             )
         }
-        let limit = TextIndex.waitingTexts
-        if try reader.waitingTexts(limit: limit).count >= limit { try indexWaitingTexts() }
+        if try reader.waitingTexts(limit: limit).count >= limit { try indexAll(newTexts) }
     }
 
-    /// Indexes all that waits: at most `TextIndex.waitingTexts`, but in a transaction that made
-    /// more current.
-    package func indexWaitingTexts() throws(SQLError) {
-        var atHand: [Int64: NewText] = [:]
-        for text in newTexts { atHand[text.memory] = text }
-        for revision in try reader.waitingTexts(limit: .max) {
-            let text = atHand[revision.memory]
-            let bytes = text?.revision == revision.number ? text?.bytes : nil
-            let entry = TextIndex.Entry(size: revision.size) { bytes ?? content(revision) }
-            try index(.live, revision.memory, revision.number, entry)
+    /// Indexes all that waits.
+    package func indexWaitingTexts() throws(SQLError) { try indexAll([]) }
+
+    /// Indexes texts that this transaction made current, and all that waits.
+    private func indexAll(_ texts: [NewText]) throws(SQLError) {
+        var newest: [Int64: NewText] = [:]
+        for text in texts { newest[text.memory] = text }
+        var items: [TextIndex.Item] = []
+        for revision in try reader.waitingTexts(limit: .max) where newest[revision.memory] == nil {
+            items.append(TextIndex.Item(revision) { self.content(revision) })
         }
+        for text in texts where newest[text.memory]?.revision == text.revision {
+            let entry = TextIndex.Entry(size: text.size) {
+                if let bytes = text.bytes { return bytes }
+                let revision = try? self.reader.revision(of: text.memory, text.revision)
+                return revision.flatMap(self.content)
+            }
+            var item = TextIndex.Item(text.memory, text.revision, entry)
+            item.isNew = text.revision == RevisionNumber(1)
+            items.append(item)
+        }
+        try index(.live, items)
         try run("DELETE FROM waiting")
     }
 
-    /// Gives a memory its row in an index, in place of the one that it has.
-    package func index(
-        _ index: TextIndex,
-        _ memory: Int64,
-        _ revision: RevisionNumber,
-        _ entry: TextIndex.Entry
-    ) throws(SQLError) {
-        try remove(memory, from: index)
-        let number = SQLValue.integer(Int64(revision.rawValue))
-        switch entry {
-        case .none(let reason):
-            try reader.statement(
-                of: "INSERT INTO \(index.others)(memory, revision, reason) VALUES (?, ?, ?)"
-            ).run(.integer(memory), number, .integer(reason.rawValue))
-        case .text(let bytes):
-            let row = try nextRow(of: index)
-            try reader.statement(of: "INSERT INTO \(index.words)(rowid, text) VALUES (?, ?)")
-                .run(.integer(row), .blob(bytes))
-            try reader.statement(
-                of: "INSERT INTO \(index.rows)(row, memory, revision) VALUES (?, ?, ?)"
-            ).run(.integer(row), .integer(memory), number)
-        }
-    }
-
-    /// Takes a memory out of an index.
+    /// Gives memories their rows in an index, in place of those that they have.
     ///
-    /// Returns false where its content cannot be read, so that its words stay and lead nowhere.
-    @discardableResult
-    package func remove(_ memory: Int64, from index: TextIndex) throws(SQLError) -> Bool {
-        let old = try reader.statement(
-            of: "SELECT row, revision FROM \(index.rows) WHERE memory = ?"
-        ).first(.integer(memory)) { row throws(SQLError) in (row.integer(0), row.integer(1)) }
-        guard let (row, number) = old else {
-            try reader.statement(of: "DELETE FROM \(index.others) WHERE memory = ?")
-                .run(.integer(memory))
-            return true
+    /// What goes comes before what comes, both by rising row: the engine gathers words in memory as
+    /// long as rows rise, and writes a part of the index where they do not.
+    package func index(_ index: TextIndex, _ items: [TextIndex.Item]) throws(SQLError) {
+        // What is new to its tenant has no row.
+        try remove(items.lazy.filter { !$0.isNew }.map(\.memory), from: index)
+        var row = try lastRow(of: index)
+        for item in items {
+            let number = SQLValue.integer(Int64(item.revision.rawValue))
+            switch item.entry {
+            case .none(let reason):
+                try reader.statement(
+                    of: "INSERT INTO \(index.others)(memory, revision, reason) VALUES (?, ?, ?)"
+                ).run(.integer(item.memory), number, .integer(reason.rawValue))
+            case .text(let bytes):
+                row += 1
+                try reader.statement(of: "INSERT INTO \(index.words)(rowid, text) VALUES (?, ?)")
+                    .run(.integer(row), .blob(bytes))
+                try reader.statement(
+                    of: "INSERT INTO \(index.rows)(row, memory, revision) VALUES (?, ?, ?)"
+                ).run(.integer(row), .integer(item.memory), number)
+            }
         }
-        try reader.statement(of: "DELETE FROM \(index.rows) WHERE row = ?").run(.integer(row))
-        let revision = try reader.revision(of: memory, RevisionNumber(Int(number)))
-        guard let bytes = revision.flatMap(content) else { return false }
-        try reader.statement(
-            of: "INSERT INTO \(index.words)(\(index.words), rowid, text) "
-                + "VALUES ('delete', ?, ?)"
-        ).run(.integer(row), .blob(bytes))
-        return true
     }
 
-    /// Above every row that the index has, also of words that lead nowhere.
-    private func nextRow(of index: TextIndex) throws(SQLError) -> Int64 {
-        let last = try reader.statement(
+    /// Takes memories out of an index.
+    ///
+    /// Returns false where a content cannot be read, so that its words stay and lead nowhere.
+    @discardableResult
+    private func remove(
+        _ memories: some Sequence<Int64>,
+        from index: TextIndex
+    ) throws(SQLError) -> Bool {
+        var rows: [(row: Int64, memory: Int64, revision: RevisionNumber)] = []
+        for memory in memories {
+            let old = try reader.statement(
+                of: "SELECT row, revision FROM \(index.rows) WHERE memory = ?"
+            ).first(.integer(memory)) { row throws(SQLError) in
+                (row.integer(0), memory, RevisionNumber(Int(row.integer(1))))
+            }
+            if let old {
+                rows.append(old)
+            } else {
+                try reader.statement(of: "DELETE FROM \(index.others) WHERE memory = ?")
+                    .run(.integer(memory))
+            }
+        }
+        var isWhole = true
+        for (row, memory, number) in rows.sorted(by: { $0.row < $1.row }) {
+            try reader.statement(of: "DELETE FROM \(index.rows) WHERE row = ?").run(.integer(row))
+            guard let bytes = try reader.revision(of: memory, number).flatMap(content) else {
+                isWhole = false
+                continue
+            }
+            try reader.statement(
+                of: "INSERT INTO \(index.words)(\(index.words), rowid, text) "
+                    + "VALUES ('delete', ?, ?)"
+            ).run(.integer(row), .blob(bytes))
+        }
+        return isWhole
+    }
+
+    /// The highest row that the index has, also of words that lead nowhere.
+    private func lastRow(of index: TextIndex) throws(SQLError) -> Int64 {
+        try reader.statement(
             of: "SELECT max((SELECT coalesce(max(row), 0) FROM \(index.rows)), "
                 + "(SELECT coalesce(max(id), 0) FROM \(index.words)_docsize))"
-        ).first { row throws(SQLError) in row.integer(0) }
-        return 1 + (last ?? 0)
+        ).first { row throws(SQLError) in row.integer(0) } ?? 0
     }
 
     /// Takes a memory that is about to end out of the index, before its revisions end.
@@ -102,7 +129,7 @@ extension CatalogTransaction {
     package func forgetText(of memory: Int64) throws(SQLError) -> Bool {
         try reader.connection.execute(TextIndex.building.dropping)
         try run("DELETE FROM waiting WHERE memory = ?", .integer(memory))
-        return try remove(memory, from: .live)
+        return try remove([memory], from: .live)
     }
 
     /// Writes the index anew without what was removed from it.

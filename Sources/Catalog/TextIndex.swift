@@ -1,4 +1,4 @@
-import Model
+package import Model
 
 /// The full-text index over the current revisions: words to rows, and rows to memories.
 ///
@@ -10,8 +10,8 @@ import Model
 /// ```
 ///
 /// A commit only says that a text waits; every `waitingTexts` of them, and before a search, all that
-/// wait are indexed at once. Writing the index costs 0.5 ms at a time, for one text as for thirty:
-/// with each commit it took 60 % longer, so 10 %.
+/// wait are indexed at once: writing a part of the index costs as much for one text as for thirty.
+/// A transaction that makes so many current indexes them itself.
 ///
 /// The words alone are kept, not the text: with the text the index of 100,000 notes was three and a
 /// half times as large, and adding them took twice as long. So a text leaves the index only by being
@@ -46,7 +46,8 @@ package struct TextIndex: Sendable {
     /// The tables, for SQLite.
     ///
     /// The tokenizer is in Sources/CSearch, with the reasons for it.
-    /// Merging sixteen parts at a time, not four, writes each word half as often.
+    /// Merging sixteen parts at a time, not four, writes each word half as often; words of a large
+    /// transaction are gathered in up to 4 MiB of memory before they are written.
     var ddl: String {
         """
         CREATE TABLE IF NOT EXISTS \(rows)(
@@ -57,7 +58,8 @@ package struct TextIndex: Sendable {
             reason INTEGER NOT NULL) STRICT;
         CREATE VIRTUAL TABLE IF NOT EXISTS \(words) USING fts5(
             text, content='', tokenize='loci');
-        INSERT INTO \(words)(\(words), rank) VALUES ('automerge', 16), ('crisismerge', 32);
+        INSERT INTO \(words)(\(words), rank) VALUES ('automerge', 16),
+            ('crisismerge', 32), ('hashsize', 4194304);
         """
     }
 
@@ -83,6 +85,26 @@ package struct TextIndex: Sendable {
         case tooLarge = 2
         /// Its content could not be read when it was committed: rebuilding tries again.
         case unread = 3
+    }
+
+    /// A revision and what the index gets of it.
+    package struct Item: Sendable {
+        let memory: Int64
+        let revision: RevisionNumber
+        let entry: Entry
+        /// Whether the memory was made in this transaction.
+        var isNew = false
+
+        package init(_ memory: Int64, _ revision: RevisionNumber, _ entry: Entry) {
+            self.memory = memory
+            self.revision = revision
+            self.entry = entry
+        }
+
+        package init(_ revision: RevisionRow, _ bytes: () -> [UInt8]?) {
+            let entry = Entry(size: revision.size, bytes)
+            self.init(revision.memory, revision.number, entry)
+        }
     }
 
     /// A text for the index, or why it is none.

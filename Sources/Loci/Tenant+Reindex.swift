@@ -129,16 +129,16 @@ extension Tenant {
         in index: TextIndex,
         _ origin: Origin
     ) throws(LociError) {
-        let entries = revisions.map { revision in
-            TextIndex.Entry(size: revision.size) { TextSource.bytes(of: revision, in: blobs) }
+        let items = revisions.map { revision in
+            TextIndex.Item(revision) { TextSource.bytes(of: revision, in: blobs) }
         }
         let began = SystemClock.monotonic()
         try catalog.write(.normal, origin: origin) { tx in
             // What changed since is found again, or was indexed by its own commit.
-            for (revision, entry) in zip(revisions, entries)
-            where try tx.reader.memory(row: revision.memory)?.revision == revision.number {
-                try tx.index(index, revision.memory, revision.number, entry)
+            let current = try zip(revisions, items).filter { revision, _ in
+                try tx.reader.memory(row: revision.memory)?.revision == revision.number
             }
+            try tx.index(index, current.map(\.1))
         }
         SystemClock.sleep(.nanoseconds(SystemClock.monotonic() - began))
     }

@@ -40,7 +40,7 @@ struct ReadmeTests {
             """
         )
         let blocks = try Self.blocks("sh")
-        #expect(blocks.count == 3)
+        #expect(blocks.count == 4)
         let mapper = try #require(try Self.blocks("python").first)
         defer { _ = try? home.shell("loci umount ~/mnt") }
         try home.must(blocks[0])
@@ -49,8 +49,11 @@ struct ReadmeTests {
         )
         #expect(paths.lines == ["rotate the keys", "rotate the keys", "topic=auth"])
         try home.must(blocks[1])
+        let found = try home.must(blocks[2])
+        #expect(found.lines.contains { $0.hasSuffix("/oauth.md:1:rotate the keys") })
+        #expect(found.lines.contains("01-oauth.md"))
         try home.must("cat >~/kinds.py <<'END'\n\(mapper)\nEND")
-        let mapped = try home.must(blocks[2])
+        let mapped = try home.must(blocks[3])
         #expect(mapped.output.contains("no kind in its name"))
     }
 

@@ -11,7 +11,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     case makeDirectories, removeDirectories, keepForeign, updateForeign
     case delete, restore, restoreUnder, restoreRevision
     case takeSnapshot, restoreSnapshot, deleteSnapshot
-    case setRetention, applyRetention, collect, checkpoint, reindex
+    case setRetention, applyRetention, collect, checkpoint, reindex, indexWaiting
 
     var testDescription: String { rawValue }
 
@@ -65,6 +65,8 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .collect: _ = try await tenant.collect(delete: true, origin: origin)
         case .checkpoint: _ = try tenant.catalog.checkpoint()
         case .reindex: _ = try await tenant.reindex(origin: origin)
+        case .indexWaiting:
+            try tenant.catalog.write(origin: origin) { try $0.indexWaitingTexts() }
         }
     }
 
@@ -176,6 +178,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
                 }
             }
         }
+        if self == .indexWaiting { lines.append("waiting \(try tenant.searchStatus().waiting)") }
         if self == .collect {
             lines.append("collectable \(try tenant.read { try $0.collectableCount() })")
         }

@@ -360,14 +360,10 @@ struct SearchTests {
         // As a process leaves it that ended on the way.
         try tenant.catalog.write(origin: origin) { tx in
             try tx.beginTextIndex()
-            for memory in memories.prefix(5) {
-                try tx.index(
-                    .building,
-                    memory.row,
-                    memory.revision,
-                    .text(bytes("apple \(memory.name)"))
-                )
+            let items = memories.prefix(5).map { memory in
+                TextIndex.Item(memory.row, memory.revision, .text(bytes("apple \(memory.name)")))
             }
+            try tx.index(.building, items)
         }
         _ = try await tenant.edit(memories[0].id, content: bytes("pear"), origin: origin)
         try await add("user=a/topic=b/new", "pear")

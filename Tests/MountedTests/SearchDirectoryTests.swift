@@ -79,6 +79,35 @@ struct SearchDirectoryTests {
         #expect(try results() == "")
     }
 
+    @Test("leads to paths of the layout that is listed, also after a cut-over")
+    func cutover() async throws {
+        let mounted = try await mounted()
+        func results() throws -> String { try mounted.read(".loci/search/rotate/results") }
+        #expect(try results().hasPrefix("user=bob/topic=auth/keys.md:"))
+        let layout = try mounted.addLayout("topic={topic}/user={user}")
+        try mounted.list(layout: layout)
+        let took = try mounted.eventually(within: .seconds(5)) {
+            try results().hasPrefix("topic=auth/user=bob/keys.md:")
+        }
+        #expect(took != nil)
+        #expect(try mounted.read(".loci/search/rotate/01-keys.md").hasPrefix("# Keys"))
+    }
+
+    @Test("is finite for a walk, and for one that follows links")
+    func walks() async throws {
+        let mounted = try await mounted()
+        #expect(try mounted.walk(".loci/search") == [])
+        let script = """
+            cd '\(mounted.full(".loci"))' &&
+            timeout 20 grep -r token search/token | wc -l &&
+            timeout 20 grep -R token search/token/ search/ | wc -l &&
+            timeout 20 du -aL search/token >/dev/null && timeout 20 find . -name 01-keys.md | wc -l
+            """
+        let seen = try Self.output(of: script, as: 0, in: mounted.directory)
+        // The lines of results; those and the two texts; no link that nobody asked for.
+        #expect(seen == "2\n4\n0\n")
+    }
+
     @Test("shows nobody what the permissions of a memory keep from them")
     func permissions() async throws {
         guard geteuid() == 0 else { return }

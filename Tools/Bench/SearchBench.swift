@@ -14,7 +14,7 @@ struct SearchBench {
 
     private static let batch = 1000
     private static let searches = 500
-    private static let singles = 500
+    private static let singles = 2000
 
     init(directory: String, count: Int) throws {
         self.count = count
@@ -35,6 +35,25 @@ struct SearchBench {
         try await commits("edit", edit)
         for query in queries() { try search(query) }
         try common()
+    }
+
+    /// The same two words through a mount: `.loci/search/<query>/results`, read to its end.
+    static func mounted(at mount: String) throws {
+        let corpus = SearchCorpus()
+        var random = SplitMix(state: 7)
+        var times = Histogram()
+        for turn in 0..<searches {
+            let query = corpus.word(&random) + " " + corpus.word(&random)
+            let began = SystemClock.monotonic()
+            let file = try File.open("\(mount)/.loci/search/\(query)/results")
+            _ = try file.readAll(limit: 1 << 20)
+            if turn >= 20 { times.add(SystemClock.monotonic() - began) }
+        }
+        print(
+            "mount two words of the notes  p50 \(rounded(times.percentile(50)))"
+                + "  p99 \(rounded(times.percentile(99)))"
+                + "  max \(rounded(times.percentile(100))) ms"
+        )
     }
 
     // MARK: What it costs
