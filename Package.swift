@@ -52,10 +52,12 @@ let package = Package(
             providers: [.apt(["libssl-dev"])]
         ),
         .target(name: "CLinux"),
+        // FTS5 is extended by tables of C functions.
+        .target(name: "CSearch", dependencies: ["CSQLite"]),
 
         module("Linux", ["CLinux"]),
         module("Model", []),
-        module("SQL", ["CSQLite"]),
+        module("SQL", ["CSQLite", "CSearch"]),
         module("FUSE", ["CFUSE", "Linux"]),
         module("Digest", ["CCrypto"]),
 

@@ -33,6 +33,7 @@ package final class Catalog: @unchecked Sendable {
     private var writer: Writer?
     private let clock: @Sendable () -> Timestamp
     private let wrap: @Sendable (any SQLConnection) -> any SQLConnection
+    private let content: @Sendable (RevisionRow) -> [UInt8]?
 
     private struct Writer {
         let connection: any SQLConnection
@@ -45,18 +46,21 @@ package final class Catalog: @unchecked Sendable {
     /// Opens the catalog in `directory`.
     ///
     /// `wrap`: stands around the connection that writes; in tests a hand in its steps.
+    /// `content`: the bytes of a revision, for the text index; nil where they cannot be had whole.
     ///
     /// Throws `notAStore`, `formatTooNew`, `formatUnknown`.
     package init(
         directory: String,
         session: String,
         clock: @escaping @Sendable () -> Timestamp,
-        wrap: @escaping @Sendable (any SQLConnection) -> any SQLConnection = { $0 }
+        wrap: @escaping @Sendable (any SQLConnection) -> any SQLConnection = { $0 },
+        content: @escaping @Sendable (RevisionRow) -> [UInt8]? = { _ in nil }
     ) throws(LociError) {
         self.directory = directory
         self.session = session
         self.clock = clock
         self.wrap = wrap
+        self.content = content
         lockFile = try WriterLock(directory: directory)
         try checkFormat()
     }
@@ -76,6 +80,7 @@ package final class Catalog: @unchecked Sendable {
             )
             try connection.execute("BEGIN IMMEDIATE")
             try connection.execute(Schema.ddl)
+            try connection.execute(TextIndex.waitingTable + TextIndex.live.ddl)
             let reader = CatalogReader(connection)
             try connection.run(
                 "INSERT INTO setting(key, value) VALUES (?, ?)",
@@ -227,6 +232,7 @@ package final class Catalog: @unchecked Sendable {
                 session: session,
                 now: clock()
             )
+            transaction.content = content
             result = try body(transaction)
             try transaction.finish()
             try writer.connection.execute("COMMIT")

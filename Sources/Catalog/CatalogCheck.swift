@@ -30,7 +30,7 @@ package enum CatalogCheck {
         limit: Int = 100
     ) throws -> [Finding] {
         var findings: [Finding] = []
-        for question in questions {
+        for question in questions + textQuestions {
             let rows = try reader.connection.all(
                 question.sql + " LIMIT \(limit)"
             ) { row throws(SQLError) in row.text(0) }
@@ -50,7 +50,7 @@ package enum CatalogCheck {
         return findings
     }
 
-    private struct Question {
+    struct Question {
         let rule: Int
         let message: String
         let sql: String

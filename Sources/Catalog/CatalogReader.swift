@@ -10,6 +10,7 @@ package import SQL
 package final class CatalogReader {
     package let connection: any SQLConnection
     private var statements: [UInt: any SQLStatement] = [:]
+    private var composed: [String: any SQLStatement] = [:]
     private var known: LayoutTable?
 
     package init(_ connection: any SQLConnection) {
@@ -25,6 +26,14 @@ package final class CatalogReader {
         if let statement = statements[key] { return statement }
         let statement = try connection.prepare(sql.description)
         statements[key] = statement
+        return statement
+    }
+
+    /// The same, for statements that are one text with different names of tables.
+    func statement(of sql: String) throws(SQLError) -> any SQLStatement {
+        if let statement = composed[sql] { return statement }
+        let statement = try connection.prepare(sql)
+        composed[sql] = statement
         return statement
     }
 
@@ -129,6 +138,8 @@ package enum Setting {
     package static let blobsHeldUntil = "blobs_held_until"
     /// Set while the database's file may still hold what a purge deleted.
     package static let needsScrub = "needs_scrub"
+    /// 0 where no text index is kept.
+    package static let search = "search"
     /// Where a directory goes that is being moved in batches.
     package static func directoryMove(of node: NodeNumber) -> String { "directory_move:\(node)" }
     /// The directory that `.loci/foreign` shows: what tools left in directories of ended layouts.

@@ -12,12 +12,21 @@ package struct PlacedContent: Hashable, Sendable {
     package var hash: ContentHash
     /// The layout under whose path it was placed; nil where the path has changed since.
     package var layout: LayoutNumber?
+    /// The bytes, where they are at hand: who indexes them need not read them again.
+    package var bytes: [UInt8]?
 
-    package init(blobKey: String, size: Int64, hash: ContentHash, layout: LayoutNumber?) {
+    package init(
+        blobKey: String,
+        size: Int64,
+        hash: ContentHash,
+        layout: LayoutNumber?,
+        bytes: [UInt8]? = nil
+    ) {
         self.blobKey = blobKey
         self.size = size
         self.hash = hash
         self.layout = layout
+        self.bytes = bytes
     }
 }
 
@@ -116,6 +125,7 @@ extension CatalogTransaction {
             mtime: appearance.mtime,
             since: since
         )
+        newTexts.append(NewText(row, RevisionNumber(1), content))
         try place(memory, fields, primary: primary, since: since)
         return memory
     }
@@ -148,6 +158,7 @@ extension CatalogTransaction {
         memory.revision = try reader.nextRevisionNumber(of: memory.row)
         memory.updated = now
         try insertRevision(memory.row, memory.revision, content, mtime: mtime, since: since)
+        newTexts.append(NewText(memory.row, memory.revision, content))
         try run(
             "UPDATE memory SET revision = ?, updated = ? WHERE id = ?",
             .integer(Int64(memory.revision.rawValue)),

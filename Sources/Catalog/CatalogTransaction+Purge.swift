@@ -46,7 +46,8 @@ extension CatalogTransaction {
     /// Precondition: it is in the trash, and nothing else was done to it in this transaction.
     package func purge(_ memory: MemoryRow) throws {
         precondition(memory.trashed != nil, "only what has no name is purged")
-        try forgetText(of: memory)
+        try seal(memory)
+        _ = try forgetText(of: memory.row)
         try deleteNames(of: memory)
         try giveUpBlobs(of: memory)
         try deleteRows(of: memory)
@@ -65,7 +66,7 @@ extension CatalogTransaction {
     }
 
     /// What the log says of its text goes, and what stands for it in the chain stays.
-    private func forgetText(of memory: MemoryRow) throws {
+    private func seal(_ memory: MemoryRow) throws {
         let rows = try reader.statement(
             """
             SELECT seq, reason, detail, effect, salt FROM change

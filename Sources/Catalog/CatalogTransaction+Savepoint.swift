@@ -6,7 +6,7 @@ extension CatalogTransaction {
     /// memory of a batch can fail without the others.
     package func savepoint<R>(_ body: () throws -> R) throws -> R {
         try run("SAVEPOINT one")
-        let mark = log.count
+        let (mark, texts) = (log.count, newTexts.count)
         do {
             let result = try body()
             try run("RELEASE one")
@@ -15,6 +15,7 @@ extension CatalogTransaction {
             try run("ROLLBACK TO one")
             try run("RELEASE one")
             log.takeBack(to: mark)
+            newTexts.removeSubrange(texts...)
             reader.forgetLayouts()
             throw error
         }

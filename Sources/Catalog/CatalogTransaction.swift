@@ -35,6 +35,12 @@ package final class CatalogTransaction {
     /// Whether a directory holds names that no row tells of: it is not empty then.
     package var holdsNames: (NodeNumber) -> Bool = { _ in false }
 
+    /// The bytes of a revision; nil where they cannot be had whole.
+    var content: (RevisionRow) -> [UInt8]? = { _ in nil }
+    /// Texts that this transaction made current, in order: the index takes them at the end, since
+    /// each savepoint after the first would write what the engine has gathered.
+    var newTexts: [NewText] = []
+
     init(
         _ reader: CatalogReader,
         origin: Origin,
@@ -53,6 +59,7 @@ package final class CatalogTransaction {
     /// Writes what was gathered, before the commit.
     func finish() throws {
         try writeLog()
+        try indexNewTexts()
         for directory in touchedDirectories { try writeTimes(of: directory, now.nanoseconds) }
         for (directory, time) in touchedEarlier { try writeTimes(of: directory, time) }
         if nextNode != firstFreeNode {

@@ -15,7 +15,8 @@ struct LociCommand: AsyncParsableCommand {
                     subcommands: [
                         AddVerb.self, ListVerb.self, CatVerb.self, StatVerb.self, EditVerb.self,
                         MoveVerb.self, RemoveVerb.self, RestoreVerb.self, SetVerb.self,
-                        LogVerb.self, DiffVerb.self, TrashVerb.self, PurgeVerb.self,
+                        LogVerb.self, DiffVerb.self, SearchVerb.self, TrashVerb.self,
+                        PurgeVerb.self,
                     ]
                 ),
                 CommandGroup(name: "BRING", subcommands: [ImportVerb.self, ExportVerb.self]),
@@ -32,7 +33,7 @@ struct LociCommand: AsyncParsableCommand {
                     name: "TRUST",
                     subcommands: [
                         CheckVerb.self, CollectVerb.self, AuditVerb.self, WatchVerb.self,
-                        BackupVerb.self,
+                        BackupVerb.self, ReindexVerb.self,
                     ]
                 ),
             ]

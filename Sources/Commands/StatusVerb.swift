@@ -51,6 +51,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "conflicts": .integer(Int64(conflicts)),
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
                 "scheme": .string(listed.scheme.text), "history": history.json,
+                "search": .object(try tenant.searchStatus().members),
                 "mounts": .array(mounts.map(Self.json)),
                 "givenUp": .array(
                     given.map {

@@ -47,8 +47,12 @@ enum Grouped {
     }
 
     /// `1 finding`, `2,000 findings`.
-    static func counted(_ number: some BinaryInteger, _ noun: String) -> String {
-        "\(text(number)) \(noun)\(number == 1 ? "" : "s")"
+    static func counted(
+        _ number: some BinaryInteger,
+        _ noun: String,
+        plural: String? = nil
+    ) -> String {
+        "\(text(number)) \(number == 1 ? noun : plural ?? noun + "s")"
     }
 
     /// The same for a noun whose plural is a word of its own.

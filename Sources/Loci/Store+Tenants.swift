@@ -33,26 +33,25 @@ extension Store {
             if let former { former } else {
                 "\(RunningProcess.current.id)-\(try Self.randomName(6))"
             }
+        let blobs = try storing { () throws(BlobError) in
+            environment.wrapBlobs(try DirectoryBlobStore(root: directory + "/data"))
+        }
         let catalog = try owner.act { () throws(LociError) in
             try Catalog(
                 directory: directory,
                 session: session,
                 clock: environment.clock,
-                wrap: environment.wrapSQL
+                wrap: environment.wrapSQL,
+                content: { TextSource.bytes(of: $0, in: blobs) }
             )
         }
-        do throws(BlobError) {
-            let blobs = try DirectoryBlobStore(root: directory + "/data")
-            return Tenant(
-                id: id,
-                store: self,
-                catalog: catalog,
-                blobs: environment.wrapBlobs(blobs),
-                directory: directory
-            )
-        } catch {
-            throw LociError(blob: error)
-        }
+        return Tenant(
+            id: id,
+            store: self,
+            catalog: catalog,
+            blobs: blobs,
+            directory: directory
+        )
     }
 
     /// Makes a tenant, whose first layout is `scheme`.

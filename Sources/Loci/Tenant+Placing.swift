@@ -53,7 +53,8 @@ extension Tenant {
                         blobKey: keys[index].text,
                         size: $0.size,
                         hash: $0.hash,
-                        layout: layout
+                        layout: layout,
+                        bytes: $0.bytes
                     )
                 },
                 at: index
@@ -176,7 +177,11 @@ extension Tenant {
         try storing { () throws(BlobError) in try blobs.syncContents(descriptors) }
     }
 
-    private typealias Written = (size: Int64, hash: ContentHash)
+    /// `bytes`: where they are at hand, and small or anyhow kept: a batch holds them to its end.
+    private typealias Written = (size: Int64, hash: ContentHash, bytes: [UInt8]?)
+
+    /// Copied files above this are read again by whoever wants their bytes.
+    private static let keptBytes = 16 << 10
 
     private func write(
         _ content: PendingContent,
@@ -197,9 +202,9 @@ extension Tenant {
             return try copy(path, to: key, syncing: syncing)
         case .blob(let old, let size):
             try storing { () throws(BlobError) in try blobs.link(old, to: key) }
-            if let hash = content.hash { return .success((size, hash)) }
+            if let hash = content.hash { return .success((size, hash, nil)) }
             let digest = try storing { () throws(BlobError) in try blobs.hash(key) }
-            return .success((digest.size, try ContentHash(bytes: digest.sha256)))
+            return .success((digest.size, try ContentHash(bytes: digest.sha256), nil))
         }
     }
 
@@ -211,7 +216,7 @@ extension Tenant {
         try storing { () throws(BlobError) in
             try blobs.write(bytes, at: key, syncing: syncing)
         }
-        return (Int64(bytes.count), try ContentHash(bytes: ContentHasher.hash(bytes)))
+        return (Int64(bytes.count), try ContentHash(bytes: ContentHasher.hash(bytes)), bytes)
     }
 
     /// Files above this are copied within the kernel, not through memory.
@@ -230,7 +235,10 @@ extension Tenant {
             return .failure(LociError(errno: error, subject: subject))
         }
         switch consume source {
-        case .bytes(let bytes): return .success(try write(bytes, at: key, syncing: syncing))
+        case .bytes(let bytes):
+            var written = try write(bytes, at: key, syncing: syncing)
+            if bytes.count > Self.keptBytes { written.bytes = nil }
+            return .success(written)
         case .staged(let file):
             let digest = try Self.digest(of: file)
             try storing { () throws(BlobError) in try blobs.place(file, at: key) }
@@ -276,7 +284,7 @@ extension Tenant {
         knowing hash: ContentHash?
     ) throws(LociError) -> Written {
         do throws(Errno) {
-            if let hash { return (try file.status().size, hash) }
+            if let hash { return (try file.status().size, hash, nil) }
         } catch {
             throw LociError(errno: error, subject: "staged content")
         }
@@ -298,6 +306,6 @@ extension Tenant {
             hasher.update(piece)
             size += Int64(piece.count)
         }
-        return (size, try ContentHash(bytes: hasher.finalize()))
+        return (size, try ContentHash(bytes: hasher.finalize()), nil)
     }
 }

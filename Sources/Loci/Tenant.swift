@@ -62,7 +62,7 @@ public final class Tenant: Sendable {
     /// The lock of who prepares a layout: `lock/preparer`.
     package func preparerLock() throws(LociError) -> FileLock { try lock("preparer") }
 
-    private func lock(_ name: String) throws(LociError) -> FileLock {
+    func lock(_ name: String) throws(LociError) -> FileLock {
         do throws(Errno) {
             return try FileLock(path: "\(directory)/lock/\(name)")
         } catch {

@@ -35,6 +35,15 @@ package protocol SQLConnection: AnyObject {
     ///
     /// Returns false when a reader or a writer kept it from being complete.
     func checkpoint() throws(SQLError) -> Bool
+
+    /// Hands over the words of a text, as text search of this engine has them: each folded, and the
+    /// range of its bytes in `text`.
+    ///
+    /// `body`: Returns false to stop. The bytes live until it returns.
+    func words(
+        of text: [UInt8],
+        _ body: (UnsafeRawBufferPointer, Range<Int>) -> Bool
+    ) throws(SQLError)
 }
 
 /// When a commit reaches the disk.

@@ -1,4 +1,5 @@
 private import CSQLite
+private import CSearch
 
 /// A connection to a SQLite database file in WAL mode.
 ///
@@ -16,7 +17,7 @@ private import CSQLite
         case create
     }
 
-    private let handle: OpaquePointer
+    let handle: OpaquePointer
 
     /// Whether the library took what must be said before its first use.
     private static let isConfigured = loci_sqlite_no_memory_statistics() == SQLITE_OK
@@ -48,6 +49,10 @@ private import CSQLite
         unsafe handle = opened
         _ = unsafe loci_sqlite_no_checkpoint_on_close(handle)
         _ = unsafe sqlite3_busy_timeout(handle, 10_000)
+        let registered = unsafe loci_search_register(handle)
+        guard registered == SQLITE_OK else {
+            throw unsafe SQLiteFailure.error(registered, on: handle, statement: nil)
+        }
         if access == .create {
             try execute("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL")
         }

@@ -11,7 +11,8 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     case makeDirectories, removeDirectories, keepForeign, updateForeign
     case delete, restore, restoreUnder, restoreRevision, purge
     case takeSnapshot, restoreSnapshot, deleteSnapshot, restorePartition, restoreMemory
-    case setRetention, applyRetention, collect, checkpoint, unarchive
+    case setRetention, applyRetention, collect, checkpoint, unarchive, reindex
+    case indexWaiting
 
     var testDescription: String { rawValue }
 
@@ -20,7 +21,8 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     var isInParts: Bool {
         switch self {
         case .batch, .moveInBatches, .restoreSnapshot, .restorePartition, .restoreMemory,
-            .applyRetention, .collect, .keepForeign, .updateForeign, .unarchive, .purge:
+            .applyRetention, .collect, .keepForeign, .updateForeign, .unarchive, .purge,
+            .reindex:
             true
         default: false
         }
@@ -81,6 +83,9 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .collect: _ = try await tenant.collect(delete: true, origin: origin)
         case .unarchive: try await unarchive(tenant, origin)
         case .checkpoint: _ = try tenant.catalog.checkpoint()
+        case .reindex: _ = try await tenant.reindex(origin: origin)
+        case .indexWaiting:
+            try tenant.catalog.write(origin: origin) { try $0.indexWaitingTexts() }
         }
     }
 
@@ -221,6 +226,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
                 }
             }
         }
+        if self == .indexWaiting { lines.append("waiting \(try tenant.searchStatus().waiting)") }
         if self == .collect {
             lines.append("collectable \(try tenant.read { try $0.collectableCount() })")
         }
@@ -228,5 +234,5 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     }
 
     /// Whether the state may be told apart from before.
-    var isVisible: Bool { self != .checkpoint && self != .updateForeign }
+    var isVisible: Bool { ![.checkpoint, .updateForeign, .reindex].contains(self) }
 }

@@ -17,7 +17,7 @@ struct LociDirectoryTests {
         #expect(
             try mounted.list(".loci") == [
                 "README.md", "by-id", "events", "foreign", "history", "last-error", "layouts",
-                "meta", "metrics", "snapshots", "stats", "status.json", "trash",
+                "meta", "metrics", "search", "snapshots", "stats", "status.json", "trash",
             ]
         )
         #expect(try mounted.read(".loci/README.md").contains("user={user}/topic={topic}"))

@@ -40,6 +40,13 @@ package final class InterceptedConnection: SQLConnection {
         try base.setDurability(durability)
     }
 
+    package func words(
+        of text: [UInt8],
+        _ body: (UnsafeRawBufferPointer, Range<Int>) -> Bool
+    ) throws(SQLError) {
+        unsafe try base.words(of: text, body)
+    }
+
     package var changedRows: Int { base.changedRows }
     package var lastInsertedRow: Int64 { base.lastInsertedRow }
     package var isInTransaction: Bool { base.isInTransaction }

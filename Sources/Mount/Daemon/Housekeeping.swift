@@ -1,12 +1,13 @@
 import Catalog
 import Linux
+import Loci
 import Model
 import SQL
 import Synchronization
 
 /// What a mount does besides requests: counts of old paths once a second, requests of commands at
-/// once, a checkpoint when the WAL has grown because readers stood in its way, and what another
-/// mount left in staging when it was killed.
+/// once, texts that wait for the search index, a checkpoint when the WAL has grown because readers
+/// stood in its way, and what another mount left in staging when it was killed.
 final class Housekeeping: Sendable {
     /// All readers end their transactions when the WAL has so many bytes.
     static let walLimit: Int64 = 64 << 20
@@ -86,6 +87,8 @@ final class Housekeeping: Sendable {
             _ = try? wake.wait(timeout: .seconds(1))
             answer()
             flushUses()
+            // So that a search finds nothing left to do.
+            fileSystem.tenant.indexWaiting()
             checkpointIfLarge()
         }
     }

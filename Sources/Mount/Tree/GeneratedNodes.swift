@@ -29,6 +29,16 @@ final class GeneratedNodes: Sendable {
         var mtime: Int64
         /// What writing it does.
         var edits = Edit.nothing
+        /// What a directory holds.
+        var children: [Child] = []
+    }
+
+    /// A file or link of a directory, which gets a node when it is looked up.
+    struct Child: Sendable {
+        var name: Name
+        var bytes: [UInt8]
+        /// Type and permissions.
+        var mode: UInt32
     }
 
     private struct State {

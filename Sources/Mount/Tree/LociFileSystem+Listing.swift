@@ -45,7 +45,9 @@ extension LociFileSystem {
         case .meta(let number): try listMeta(number, cursor, into: &listing, thread.current())
         case .past(let view, let number):
             try listPast(view, number, cursor, into: &listing, thread.current())
-        case .generated: break
+        case .generated(let number):
+            let after = if case .after(_, let node) = cursor { node.rawValue } else { UInt64(0) }
+            try listChildren(of: number, after: after, into: &listing)
         case .root, .node, .view: try listCatalog(place, cursor, into: &listing, thread)
         }
     }
@@ -93,7 +95,8 @@ extension LociFileSystem {
             let above = try reader.entries(of: number, layouts: directory.resolvable).first
             return above.map { directory.id(of: $0.directory) } ?? place.id
         case .special(.loci), .root: return Place.root.id
-        case .special, .generated: return Place.special(.loci).id
+        case .generated: return Place.special(.search).id
+        case .special: return Place.special(.loci).id
         case .meta, .past: return place.id
         }
     }

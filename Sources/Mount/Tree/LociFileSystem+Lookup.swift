@@ -34,7 +34,8 @@ extension LociFileSystem {
 
     package func forget(_ node: NodeID, count: UInt64) {
         switch Place(node) {
-        case .generated(let number): generated.drop(number)
+        case .generated(let number):
+            if searches.forget(number, count: count) { generated.drop(number) }
         case .node(let number):
             staging.forget(number)
             forgetUnlinked(number)
@@ -68,7 +69,7 @@ extension LociFileSystem {
             return try findMeta(name, in: number, thread)
         case .past(let view, let number):
             return try findPast(name, in: view, number, thread)
-        case .generated: return nil
+        case .generated(let number): return try findChild(name, of: number)
         case .root, .node, .view: break
         }
         if place == .root, name == Self.loci {

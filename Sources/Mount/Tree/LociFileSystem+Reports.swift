@@ -120,6 +120,8 @@ extension LociFileSystem {
                 diff -r .loci/snapshots/NAME/DIR DIR
                                                 what changed since, in the layout of that time
                 mv .loci/trash/PATH DIR/        brings a deleted memory back, id and history too
+                ls '.loci/search/token rotat*'  what has these words, the best first; also "a phrase",
+                    -not, OR; the file results in it has path:line:text
                 cat .loci/migration/status      how far a migration is, and what waits for whom
                 cat .loci/migration/who         who still uses old paths
                 cat .loci/migration/errors      what could not be mapped or moved, and why

@@ -10,7 +10,8 @@ import Model
 extension LociFileSystem {
     private static let directories: [(name: String, special: Place.Special)] = [
         ("by-id", .byID), ("foreign", .foreign), ("history", .history), ("layouts", .layouts),
-        ("meta", .meta), ("migration", .migration), ("snapshots", .snapshots), ("trash", .trash),
+        ("meta", .meta), ("migration", .migration), ("search", .search), ("snapshots", .snapshots),
+        ("trash", .trash),
     ]
 
     private enum Report: String, CaseIterable {
@@ -79,6 +80,7 @@ extension LociFileSystem {
         case .history: return try findHistory(name, in: mainRoot(reader.layouts()), reader)
         case .snapshots: return try findSnapshot(name, reader)
         case .trash: return try findTrash(name, in: TrashTree.root, reader)
+        case .search: return try findSearch(name, who, thread)
         case .foreign: return nil
         }
     }
@@ -86,7 +88,7 @@ extension LociFileSystem {
     /// A mount of a subdirectory shows nothing from beside it.
     private func isShown(_ special: Place.Special) -> Bool {
         switch special {
-        case .loci, .byID, .meta, .history, .trash: true
+        case .loci, .byID, .meta, .history, .search, .trash: true
         case .layouts, .foreign, .snapshots: settings.subdirectory == nil
         case .migration: settings.subdirectory == nil && panel != nil
         }
@@ -193,7 +195,8 @@ extension LociFileSystem {
         case .snapshots: try listSnapshots(after: after, into: &listing, reader)
         case .trash:
             try listTrash(TrashTree.root, after: NodeNumber(after), into: &listing, reader)
-        case .foreign: break
+        // Queries are asked by name: the directory lists none.
+        case .foreign, .search: break
         }
     }
 

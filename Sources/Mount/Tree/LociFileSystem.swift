@@ -58,6 +58,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// By thread index.
     private let readers: [ThreadReader]
     let generated: GeneratedNodes
+    let searches = SearchDirectories()
     /// What `.loci/migration` is made of; without it there is none.
     let panel: MigrationPanel?
     let migrationTexts = MigrationTexts()

@@ -32,6 +32,7 @@ package enum Place: Hashable, Sendable {
         case byID = 5
         case meta = 6
         case migration = 7
+        case search = 8
         case history = 10
         case snapshots = 11
         case trash = 12

@@ -1,0 +1,178 @@
+import Model
+package import SQL
+
+// The text index follows the revisions: the transaction that makes one current says that it waits.
+
+extension CatalogTransaction {
+    /// Notes what this transaction made current, and indexes all that waits where that is much.
+    func indexNewTexts() throws(SQLError) {
+        guard !newTexts.isEmpty else { return }
+        defer { newTexts = [] }
+        guard try reader.setting(Setting.search) != 0 else { return }
+        let limit = TextIndex.waitingTexts
+        guard newTexts.count < limit else { return try indexAll(newTexts) }
+        for text in newTexts {
+            try run(
+                """
+                INSERT INTO waiting(memory, revision) VALUES (?, ?)
+                ON CONFLICT(memory) DO UPDATE SET revision = excluded.revision
+                """,
+                .integer(text.memory),
+                .integer(Int64(text.revision.rawValue))
+            )
+        }
+        if try reader.waitingTexts(limit: limit).count >= limit { try indexAll(newTexts) }
+    }
+
+    /// Indexes all that waits.
+    package func indexWaitingTexts() throws(SQLError) { try indexAll([]) }
+
+    /// Indexes texts that this transaction made current, and all that waits.
+    private func indexAll(_ texts: [NewText]) throws(SQLError) {
+        var newest: [Int64: NewText] = [:]
+        for text in texts { newest[text.memory] = text }
+        var items: [TextIndex.Item] = []
+        for revision in try reader.waitingTexts(limit: .max) where newest[revision.memory] == nil {
+            items.append(TextIndex.Item(revision) { self.content(revision) })
+        }
+        for text in texts where newest[text.memory]?.revision == text.revision {
+            let entry = TextIndex.Entry(size: text.size) {
+                if let bytes = text.bytes { return bytes }
+                let revision = try? self.reader.revision(of: text.memory, text.revision)
+                return revision.flatMap(self.content)
+            }
+            var item = TextIndex.Item(text.memory, text.revision, entry)
+            item.isNew = text.revision == RevisionNumber(1)
+            items.append(item)
+        }
+        try index(.live, items)
+        try run("DELETE FROM waiting")
+    }
+
+    /// Gives memories their rows in an index, in place of those that they have.
+    ///
+    /// What goes comes before what comes, both by rising row: the engine gathers words in memory as
+    /// long as rows rise, and writes a part of the index where they do not.
+    package func index(_ index: TextIndex, _ items: [TextIndex.Item]) throws(SQLError) {
+        // What is new to its tenant has no row.
+        try remove(items.lazy.filter { !$0.isNew }.map(\.memory), from: index)
+        var row = try lastRow(of: index)
+        for item in items {
+            let number = SQLValue.integer(Int64(item.revision.rawValue))
+            switch item.entry {
+            case .none(let reason):
+                try reader.statement(
+                    of: "INSERT INTO \(index.others)(memory, revision, reason) VALUES (?, ?, ?)"
+                ).run(.integer(item.memory), number, .integer(reason.rawValue))
+            case .text(let bytes):
+                row += 1
+                try reader.statement(of: "INSERT INTO \(index.words)(rowid, text) VALUES (?, ?)")
+                    .run(.integer(row), .blob(bytes))
+                try reader.statement(
+                    of: "INSERT INTO \(index.rows)(row, memory, revision) VALUES (?, ?, ?)"
+                ).run(.integer(row), .integer(item.memory), number)
+            }
+        }
+    }
+
+    /// Takes memories out of an index.
+    ///
+    /// Returns false where a content cannot be read, so that its words stay and lead nowhere.
+    @discardableResult
+    private func remove(
+        _ memories: some Sequence<Int64>,
+        from index: TextIndex
+    ) throws(SQLError) -> Bool {
+        var rows: [(row: Int64, memory: Int64, revision: RevisionNumber)] = []
+        for memory in memories {
+            let old = try reader.statement(
+                of: "SELECT row, revision FROM \(index.rows) WHERE memory = ?"
+            ).first(.integer(memory)) { row throws(SQLError) in
+                (row.integer(0), memory, RevisionNumber(Int(row.integer(1))))
+            }
+            if let old {
+                rows.append(old)
+            } else {
+                try reader.statement(of: "DELETE FROM \(index.others) WHERE memory = ?")
+                    .run(.integer(memory))
+            }
+        }
+        var isWhole = true
+        for (row, memory, number) in rows.sorted(by: { $0.row < $1.row }) {
+            try reader.statement(of: "DELETE FROM \(index.rows) WHERE row = ?").run(.integer(row))
+            guard let bytes = try reader.revision(of: memory, number).flatMap(content) else {
+                isWhole = false
+                continue
+            }
+            try reader.statement(
+                of: "INSERT INTO \(index.words)(\(index.words), rowid, text) "
+                    + "VALUES ('delete', ?, ?)"
+            ).run(.integer(row), .blob(bytes))
+        }
+        return isWhole
+    }
+
+    /// The highest row that the index has, also of words that lead nowhere.
+    private func lastRow(of index: TextIndex) throws(SQLError) -> Int64 {
+        try reader.statement(
+            of: "SELECT max((SELECT coalesce(max(row), 0) FROM \(index.rows)), "
+                + "(SELECT coalesce(max(id), 0) FROM \(index.words)_docsize))"
+        ).first { row throws(SQLError) in row.integer(0) } ?? 0
+    }
+
+    /// Takes a memory that is about to end out of the index, before its revisions end.
+    ///
+    /// An index that is being built is given up: it may hold the memory too. Until `mergeWords`,
+    /// traces of its words may stay in the database's pages.
+    ///
+    /// Returns false where its words stay until the index is built anew.
+    package func forgetText(of memory: Int64) throws(SQLError) -> Bool {
+        try reader.connection.execute(TextIndex.building.dropping)
+        try run("DELETE FROM waiting WHERE memory = ?", .integer(memory))
+        return try remove([memory], from: .live)
+    }
+
+    /// Writes the index anew without what was removed from it.
+    ///
+    /// Complexity: reads and writes all of the index.
+    package func mergeWords() throws(SQLError) {
+        try run("INSERT INTO memory_text(memory_text) VALUES ('optimize')")
+    }
+
+    // MARK: Rebuilding
+
+    /// Makes the tables of an index that is built beside the live one, if they are not there.
+    package func beginTextIndex() throws(SQLError) {
+        try reader.connection.execute(TextIndex.building.ddl)
+    }
+
+    /// Puts the index that was built in the place of the live one, if it has every memory.
+    ///
+    /// Returns false where a memory came or changed since it was looked for.
+    package func swapTextIndex() throws(SQLError) -> Bool {
+        guard try reader.memoriesUnindexed(in: .building, after: 0, limit: 1).isEmpty else {
+            return false
+        }
+        try reader.connection.execute(TextIndex.live.dropping)
+        let (built, live) = (TextIndex.building, TextIndex.live)
+        try reader.connection.execute(
+            """
+            ALTER TABLE \(built.rows) RENAME TO \(live.rows);
+            ALTER TABLE \(built.others) RENAME TO \(live.others);
+            ALTER TABLE \(built.words) RENAME TO \(live.words);
+            """
+        )
+        try run("DELETE FROM waiting")
+        try removeSetting(Setting.search)
+        return true
+    }
+
+    /// Empties the index and keeps none from now on.
+    package func endTextIndex() throws(SQLError) {
+        try reader.connection.execute(TextIndex.building.dropping)
+        try reader.connection.execute(TextIndex.live.dropping)
+        try reader.connection.execute(TextIndex.live.ddl)
+        try run("DELETE FROM waiting")
+        try setSetting(Setting.search, .integer(0))
+    }
+}

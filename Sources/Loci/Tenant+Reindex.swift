@@ -1,0 +1,145 @@
+import Catalog
+import Linux
+public import Model
+import SQL
+
+extension Tenant {
+    /// Memories that one transaction indexes: some 10 ms of the writer lock, for texts of 1 KiB.
+    private static let indexedAtOnce = 100
+
+    /// Builds the search index anew beside the live one, which answers until then, and puts it in
+    /// its place in one commit.
+    ///
+    /// What was built when a process ended is used by the next call. Memories may change all the
+    /// while. Where the tenant kept no index, it keeps one from then on.
+    ///
+    /// Returns how many memories were indexed.
+    ///
+    /// Throws `lockHeld` while another process does it.
+    public func reindex(
+        origin: Origin,
+        progress: ProgressFeed? = nil
+    ) async throws(LociError) -> Int64 {
+        try await work { [self] () throws(LociError) in
+            defer { progress?.finish() }
+            let lock = try indexerLock()
+            defer { try? lock.unlock() }
+            try catalog.write(.normal, origin: origin) { try $0.beginTextIndex() }
+            let counts = try read { try $0.memoryCounts() }
+            var done: Int64 = 0
+            repeat {
+                try forEachUnindexed { (memories) throws(LociError) in
+                    try self.index(memories, in: .building, origin)
+                    done += Int64(memories.count)
+                    progress?.report(done, of: max(done, counts.live + counts.trashed))
+                }
+            } while try !catalog.write(.full, origin: origin) { try $0.swapTextIndex() }
+            return done
+        }
+    }
+
+    /// Indexes the memories below a directory anew, in the live index.
+    ///
+    /// Throws `lockHeld` while another process rebuilds the index, `notFound`, `wrongState` where
+    /// the tenant keeps no index.
+    public func reindex(
+        under path: NamePath,
+        origin: Origin,
+        progress: ProgressFeed? = nil
+    ) async throws(LociError) -> Int64 {
+        try await work { [self] () throws(LociError) in
+            defer { progress?.finish() }
+            let lock = try indexerLock()
+            defer { try? lock.unlock() }
+            guard try searchStatus().isOn else { throw Self.isNotSearched }
+            var done: Int64 = 0
+            var cursor: ListCursor?
+            repeat {
+                let page = try list(under: path, after: cursor, limit: Self.indexedAtOnce)
+                let revisions = try read { reader in
+                    try page.memories.compactMap { try reader.revision(shownBy: $0.node) }
+                }
+                try index(revisions, in: .live, origin)
+                done += Int64(page.memories.count)
+                progress?.report(done, of: nil)
+                cursor = page.next
+            } while cursor != nil
+            return done
+        }
+    }
+
+    /// Empties the search index and keeps none from now on: for a tenant whose words may stand in
+    /// no second place.
+    public func endSearch(origin: Origin) throws(LociError) {
+        let lock = try indexerLock()
+        defer { try? lock.unlock() }
+        try catalog.write(.full, origin: origin) { tx in
+            try tx.endTextIndex()
+            try tx.record(
+                .setting,
+                detail: JSON.object([.init(Setting.search, .bool(false))]).text()
+            )
+        }
+    }
+
+    // MARK: Parts
+
+    private func indexerLock() throws(LociError) -> FileLock {
+        let lock = try lock("indexer")
+        let isOurs: Bool
+        do throws(Errno) {
+            isOurs = try lock.tryLock()
+        } catch {
+            throw LociError(errno: error, subject: "lock/indexer")
+        }
+        guard isOurs else {
+            throw LociError(
+                .lockHeld,
+                subject: "lock/indexer",
+                message: "Another process builds the search index of this tenant.",
+                remedy: "Wait until it is done."
+            )
+        }
+        return lock
+    }
+
+    /// Looks again where it has come to, so that nothing is missed that changed meanwhile.
+    private func forEachUnindexed(
+        _ body: ([RevisionRow]) throws(LociError) -> Void
+    ) throws(LociError) {
+        var cursor: Int64 = 0
+        while true {
+            let page = try read { reader in
+                try reader.memoriesUnindexed(
+                    in: .building,
+                    after: cursor,
+                    limit: Self.indexedAtOnce
+                )
+            }
+            guard let last = page.last else { return }
+            try body(page)
+            cursor = last.memory
+        }
+    }
+
+    /// Reads texts, then writes them to an index, and waits as long as that took: else others hardly
+    /// get the lock.
+    private func index(
+        _ revisions: [RevisionRow],
+        in index: TextIndex,
+        _ origin: Origin
+    ) throws(LociError) {
+        let items = revisions.map { revision in
+            TextIndex.Item(revision) { TextSource.bytes(of: revision, in: blobs) }
+        }
+        let began = SystemClock.monotonic()
+        try catalog.write(.normal, origin: origin) { tx in
+            // What changed since is found again, or was indexed by its own commit.
+            let current = try zip(revisions, items).filter { revision, _ in
+                try tx.reader.memory(row: revision.memory)?.revision == revision.number
+            }
+            try tx.index(index, current.map(\.1))
+        }
+        SystemClock.sleep(.nanoseconds(SystemClock.monotonic() - began))
+    }
+}
