@@ -1,6 +1,6 @@
-import Digest
 import Blobs
 import Catalog
+import Digest
 import Linux
 import Model
 
