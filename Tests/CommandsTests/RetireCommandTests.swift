@@ -168,7 +168,7 @@ struct RetireCommandTests {
         let sandbox = try complete()
         let outcome = try sandbox.run(
             """
-            pid=$(loci mounts --json | sed 's/.*"pid": *\\([0-9]*\\).*/\\1/')
+            pid=$(loci mounts --json | grep -F "$PWD/mnt" | sed 's/.*"pid": *\\([0-9]*\\).*/\\1/')
             trap 'kill -CONT $pid' EXIT; kill -STOP $pid
             loci migrate retire --yes --quiet-period 0s --json; test $? = 6 || exit 90
             loci migrate retire --yes --quiet-period 0s --force || exit 91
