@@ -218,9 +218,10 @@ extension CatalogTransaction {
 
     /// Forgets a key that was due, since its blob goes in this transaction.
     ///
-    /// Returns false, and changes nothing, where its row is not the one that was read, or a
-    /// revision names it by now.
+    /// Returns false, and changes nothing, where its row is not the one that was read, a revision
+    /// names it by now, or the clock went back to before it was due.
     package func release(_ due: CollectableKey) throws(SQLError) -> Bool {
+        guard due.notBefore <= now else { return false }
         try run(
             """
             DELETE FROM collectable WHERE blob_key = ?1 AND not_before = ?2
