@@ -67,6 +67,9 @@ extension CatalogTransaction {
             )
             try describe(memory.row, revision.number, as: revision)
         }
+        newTexts.append(
+            NewText(memory.row, revisions[current].number, contents[current])
+        )
         try run(
             "UPDATE memory SET revision = ?, updated = ? WHERE id = ?",
             .integer(Int64(revisions[current].number.rawValue)),
