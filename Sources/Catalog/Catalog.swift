@@ -81,6 +81,7 @@ package final class Catalog: @unchecked Sendable {
             try connection.execute("BEGIN IMMEDIATE")
             try connection.execute(Schema.ddl)
             try connection.execute(TextIndex.waitingTable + TextIndex.live.ddl)
+            try connection.execute(VectorTable.live.ddl + VectorTable.building.ddl)
             let reader = CatalogReader(connection)
             try connection.run(
                 "INSERT INTO setting(key, value) VALUES (?, ?)",

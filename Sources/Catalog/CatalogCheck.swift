@@ -30,7 +30,7 @@ package enum CatalogCheck {
         limit: Int = 100
     ) throws -> [Finding] {
         var findings: [Finding] = []
-        for question in questions + textQuestions {
+        for question in questions + textQuestions + vectorQuestions {
             let rows = try reader.connection.all(
                 question.sql + " LIMIT \(limit)"
             ) { row throws(SQLError) in row.text(0) }

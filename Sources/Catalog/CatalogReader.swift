@@ -111,8 +111,12 @@ package enum Setting {
     package static let layoutVersion = "layout_version"
     package static let nextNode = "next_node"
     package static let schemeVersion = "scheme_version"
+    // Whose vectors the tenant has: what the embedder said of itself, never its command. And whose
+    // are being made beside them.
     package static let embedderID = "embedder_id"
     package static let embedderDimensions = "embedder_dimensions"
+    static let newEmbedderID = "embedder_new_id"
+    static let newEmbedderDimensions = "embedder_new_dimensions"
     package static let tenantCreated = "created"
     package static let storeID = "store_id"
     package static let throttle = "throttle"

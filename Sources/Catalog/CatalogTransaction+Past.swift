@@ -286,6 +286,7 @@ extension CatalogTransaction {
                 .integer(memory),
                 .integer(number)
             )
+            try deleteVectors(of: memory, number)
             try collect(key, notBefore: now, reason: .expired)
         }
         return expired.count

@@ -59,6 +59,7 @@ package final class CatalogTransaction {
     /// Writes what was gathered, before the commit.
     func finish() throws {
         try writeLog()
+        try noteUnembedded()
         try indexNewTexts()
         for directory in touchedDirectories { try writeTimes(of: directory, now.nanoseconds) }
         for (directory, time) in touchedEarlier { try writeTimes(of: directory, time) }

@@ -43,10 +43,10 @@ package enum ExitStatus: Int32, Error, Hashable, Sendable {
             self = .partlyDone
         case .readOnly:
             self = .readOnly
-        case .corrupt, .noSpace, .inputOutput, .mapperFailed:
+        case .corrupt, .noSpace, .inputOutput, .mapperFailed, .embedderFailed:
             self = .failed
         case .notAStore, .formatTooNew, .formatUnknown, .schemesDispute, .schemeLosesData,
-            .pathDoesNotFit, .schemeMismatch:
+            .pathDoesNotFit, .schemeMismatch, .embedderMismatch:
             self = .mismatch
         }
     }

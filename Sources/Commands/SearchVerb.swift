@@ -5,18 +5,24 @@ struct SearchVerb: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "search",
-            abstract: "Find memories by the words of their texts, the best first.",
+            abstract: "Find memories by the words or the meaning of their texts, the best first.",
             discussion: """
                 token rotation         both words        "token rotation"   one after the other
                 rotat*                 begins so         token OR key       either
                 'token -expired', or token NOT expired   the first without the second
                 Letters are compared without case and accents. A pipe gets PATH:LINE:TEXT.
                 Exit 1 when nothing matches.
+
+                --semantic takes the query as it stands, and finds the texts that mean something \
+                near it, whatever their words; --hybrid joins both lists, best places first. Both \
+                need the embedder that loci reindex --embedder made the vectors with.
                 """
         )
     }
 
     @Argument(help: "Words, phrases in quotes, beginnings of words.") var query: [String]
+    @Flag(name: .long, help: "By meaning.") var semantic = false
+    @Flag(name: .long, help: "By words and by meaning.") var hybrid = false
     @Option(
         name: .customLong("where"),
         help: ArgumentHelp("Only memories with this attribute; repeats.", valueName: "key=value")
@@ -35,6 +41,7 @@ struct SearchVerb: AsyncParsableCommand {
     @Option(name: [.customShort("n"), .long], help: "At most so many.") var limit = 20
     @Option(name: .long, help: "Leave out so many before them.") var offset = 0
     @Flag(name: [.customShort("l"), .long], help: "Paths only; so does -0.") var paths = false
+    @OptionGroup var meaning: EmbedderOptions
     @OptionGroup var place: StoreOptions
     @OptionGroup var speech: SpeechOptions
     @OptionGroup var ends: PathOptions
@@ -46,10 +53,20 @@ struct SearchVerb: AsyncParsableCommand {
         guard attributes.allSatisfy({ $0.value != nil }) else {
             throw ValidationError("--where needs a value, such as --where topic=auth.")
         }
+        guard !semantic || !hybrid else {
+            throw ValidationError("--hybrid has what --semantic finds: give one of them.")
+        }
+        guard ranking != nil || meaning.embedder == nil else {
+            throw ValidationError("--embedder goes with --semantic or --hybrid.")
+        }
     }
 
+    /// Nil for words alone.
+    private var ranking: SearchRanking? { semantic ? .meaning : hybrid ? .both : nil }
+
     func run() async throws {
-        let query = try SearchQuery(query.joined(separator: " "))
+        let text = query.joined(separator: " ")
+        let query = semantic ? try SearchQuery(meaning: text) : try SearchQuery(text)
         let (tenant, path) = try StoreFinder.place(under ?? ".", place)
         Mounts.askToCommit(tenant)
         var request = SearchRequest(
@@ -60,10 +77,19 @@ struct SearchVerb: AsyncParsableCommand {
             limit: limit
         )
         request.offset = offset
-        let page = try tenant.search(request)
+        let page = try await search(request, tenant)
         try print(page)
         if !speech.quiet { try tell(page, tenant) }
         if page.hits.isEmpty { throw ExitStatus.no }
+    }
+
+    private func search(_ request: SearchRequest, _ tenant: Tenant) async throws -> SearchPage {
+        guard let ranking else { return try tenant.search(request) }
+        return try await tenant.search(
+            request,
+            by: ranking,
+            with: meaning.embedder(for: hybrid ? "--hybrid" : "--semantic", speech)
+        )
     }
 
     private func print(_ page: SearchPage) throws(LociError) {
@@ -98,6 +124,13 @@ struct SearchVerb: AsyncParsableCommand {
             Words.note(
                 "\(Grouped.counted(status.unread, "memory", plural: "memories")) could not be "
                     + "read for the index, and may be missing here; run: loci reindex"
+            )
+        }
+        if page.unembedded > 0 {
+            Words.note(
+                "\(Grouped.counted(page.unembedded, "memory", plural: "memories")) have no vector "
+                    + "of their current text, and may be missing here; run: "
+                    + "loci reindex --embedder CMD"
             )
         }
         if page.waiting > 0 {

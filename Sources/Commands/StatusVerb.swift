@@ -52,6 +52,7 @@ struct StatusVerb: AsyncParsableCommand {
                 "state": .string(state), "layout": .integer(Int64(listed.number.rawValue)),
                 "scheme": .string(listed.scheme.text), "history": history.json,
                 "search": .object(try tenant.searchStatus().members),
+                "vectors": try tenant.embeddingStatus().json,
                 "mounts": .array(mounts.map(Self.json)),
                 "givenUp": .array(
                     given.map {

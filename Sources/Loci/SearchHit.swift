@@ -69,6 +69,36 @@ public struct SearchPage: Hashable, Sendable {
     /// How many memories could not be indexed before this search, as the catalog could not be
     /// written: what they hold now is not among the hits, nor is what they held.
     public let waiting: Int
+    /// Of a search by meaning: how many memories have no vector of their current text, and are not
+    /// among the hits for it.
+    public internal(set) var unembedded: Int64 = 0
+}
+
+/// What makes a memory a hit, and a better one.
+public enum SearchRanking: Hashable, Sendable {
+    /// The nearness of its meaning: whatever there is has its place.
+    case meaning
+    /// Its words and its meaning, by reciprocal rank fusion: each list adds 1 / (60 + place) to what
+    /// it has among its best.
+    case both
+}
+
+/// How many memories can be found by meaning, and how many cannot, and why.
+public struct EmbeddingStatus: Hashable, Sendable {
+    /// Whose vectors there are; nil where there are none.
+    public let model: EmbedderModel?
+    /// Memories that have a vector of their current text, those of the trash among them.
+    public let embedded: Int64
+    /// Memories that wait for one: an embedder has to be run.
+    public let waiting: Int64
+    /// Memories that are not UTF-8 text, or empty.
+    public let notText: Int64
+    /// Memories above the size that is searched.
+    public let tooLarge: Int64
+    /// Memories whose content could not be read; the next run tries again.
+    public let unread: Int64
+    /// Memories for which the embedder had no vector.
+    public let refused: Int64
 }
 
 /// Where a search goes on.

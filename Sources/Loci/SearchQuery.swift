@@ -19,8 +19,8 @@ public struct SearchQuery: Hashable, Sendable {
     /// The query as it was given.
     public let text: String
 
-    /// The expression for the engine.
-    package let expression: String
+    /// The expression for the engine; nil where only the meaning is searched for.
+    package let expression: String?
     /// What a text may show for it: words, or the words of a phrase, and whether the last one may
     /// be the beginning of a longer one.
     package let phrases: [Phrase]
@@ -51,6 +51,28 @@ public struct SearchQuery: Hashable, Sendable {
         self.text = text
         expression = node.expression
         phrases = node.positive
+    }
+
+    /// What is searched for by its meaning alone: any text, in which no character says more than it
+    /// does in a sentence.
+    ///
+    /// Throws `invalidArgument` where it is empty or too long.
+    public init(meaning text: String) throws(LociError) {
+        guard text.utf8.count <= Self.longest else {
+            throw Self.wrong(
+                text,
+                "is longer than \(Self.longest) bytes",
+                remedy: "Search for a sentence or two."
+            )
+        }
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw Self.wrong(text, "is empty", remedy: "Say what you look for.")
+        }
+        self.text = text
+        expression = nil
+        // A line that has some of its words shows best why a text was found.
+        var words = SearchQueryReader(text)
+        phrases = (try? words.read())?.positive ?? []
     }
 
     static func wrong(_ text: String, _ problem: String, remedy: String) -> LociError {

@@ -22,7 +22,7 @@ extension Tenant {
     ) async throws(LociError) -> Int64 {
         try await work { [self] () throws(LociError) in
             defer { progress?.finish() }
-            let lock = try indexerLock()
+            let lock = try buildersLock("indexer", "builds the search index of this tenant")
             defer { try? lock.unlock() }
             try catalog.write(.normal, origin: origin) { try $0.beginTextIndex() }
             let counts = try read { try $0.memoryCounts() }
@@ -49,7 +49,7 @@ extension Tenant {
     ) async throws(LociError) -> Int64 {
         try await work { [self] () throws(LociError) in
             defer { progress?.finish() }
-            let lock = try indexerLock()
+            let lock = try buildersLock("indexer", "builds the search index of this tenant")
             defer { try? lock.unlock() }
             guard try searchStatus().isOn else { throw Self.isNotSearched }
             var done: Int64 = 0
@@ -68,13 +68,16 @@ extension Tenant {
         }
     }
 
-    /// Empties the search index and keeps none from now on: for a tenant whose words may stand in
-    /// no second place.
+    /// Empties the search index and keeps none from now on, and no vectors: for a tenant whose words
+    /// may stand in no second place.
     public func endSearch(origin: Origin) throws(LociError) {
-        let lock = try indexerLock()
+        let lock = try buildersLock("indexer", "builds the search index of this tenant")
         defer { try? lock.unlock() }
+        let embedder = try buildersLock("embedder", "makes the vectors of this tenant")
+        defer { try? embedder.unlock() }
         try catalog.write(.full, origin: origin) { tx in
             try tx.endTextIndex()
+            try tx.endVectors()
             try tx.record(
                 .setting,
                 detail: JSON.object([.init(Setting.search, .bool(false))]).text()
@@ -84,19 +87,22 @@ extension Tenant {
 
     // MARK: Parts
 
-    private func indexerLock() throws(LociError) -> FileLock {
-        let lock = try lock("indexer")
+    /// The lock of who builds something that is searched.
+    ///
+    /// `work`: what else holds it, to follow "Another process".
+    func buildersLock(_ name: String, _ work: String) throws(LociError) -> FileLock {
+        let lock = try lock(name)
         let isOurs: Bool
         do throws(Errno) {
             isOurs = try lock.tryLock()
         } catch {
-            throw LociError(errno: error, subject: "lock/indexer")
+            throw LociError(errno: error, subject: "lock/\(name)")
         }
         guard isOurs else {
             throw LociError(
                 .lockHeld,
-                subject: "lock/indexer",
-                message: "Another process builds the search index of this tenant.",
+                subject: "lock/\(name)",
+                message: "Another process \(work).",
                 remedy: "Wait until it is done."
             )
         }

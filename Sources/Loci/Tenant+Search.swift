@@ -32,7 +32,7 @@ extension Tenant {
     }
 
     /// No change is recorded by it.
-    private static let indexing = Origin(actor: "loci", uid: EffectiveUser.id)
+    static let indexing = Origin(actor: "loci", uid: EffectiveUser.id)
 
     /// The same on a reader's state of the catalog, and only among memories that `isShown`.
     package func search(
@@ -83,7 +83,7 @@ extension Tenant {
     // MARK: Parts
 
     /// The matches that are ranked together, the best first.
-    private struct Window {
+    struct Window {
         var matches: [TextMatch] = []
         var isWhole = true
 
@@ -96,17 +96,24 @@ extension Tenant {
         }
     }
 
-    private func window(
+    func window(
         _ request: SearchRequest,
         before: Int64,
         _ reader: CatalogReader,
         _ isShown: (MemoryRow) throws -> Bool
     ) throws -> Window {
         guard try reader.setting(Setting.search) != 0 else { throw Self.isNotSearched }
+        guard let expression = request.query.expression else {
+            throw SearchQuery.wrong(
+                request.query.text,
+                "names no words",
+                remedy: "Search for it by its meaning: loci search --semantic"
+            )
+        }
         let place = try SearchPlace.find(request, reader)
         var window = Window()
         try reader.search(
-            request.query.expression,
+            expression,
             before: before,
             since: request.since ?? .distantPast,
             attributes: request.attributes.map { ($0.key, $0.value) }
@@ -131,7 +138,7 @@ extension Tenant {
         remedy: "Make one with: loci reindex"
     )
 
-    private func excerpt(
+    func excerpt(
         of memory: MemoryRow,
         _ words: SearchWords,
         _ reader: CatalogReader
@@ -143,7 +150,7 @@ extension Tenant {
 }
 
 /// The memories below a directory.
-private final class SearchPlace {
+final class SearchPlace {
     private let directory: NodeNumber
     private let layouts: [Layout]
     /// Of directories that were asked for: whether they are at or below it.

@@ -23,35 +23,16 @@ extension MapperEngine {
     mutating func startFirst() -> LociError? {
         while true {
             do throws(Errno) {
-                children[0] = try MapperChild(command, group, words: words)
+                children[0] = try LineChild(command, group, words: words)
                 return nil
             } catch {
                 starts.failures += 1
                 guard error.isPassing, starts.failures < Starts.tries else {
-                    return Self.unstartable(command, error)
+                    return command.unstartable(error)
                 }
                 SystemClock.sleep(.nanoseconds(Starts.pause))
             }
         }
-    }
-
-    static func unstartable(_ command: MapperCommand, _ error: Errno) -> LociError {
-        let why: String
-        switch error {
-        case .noExecutable: why = "it is no program, and does not begin with a '#!' line"
-        case .noSuchFile: why = "what its '#!' line names is not there"
-        default: why = error.explanation
-        }
-        return LociError(
-            .mapperFailed,
-            subject: command.line,
-            message: "The mapper '\(command.shownLine)' cannot be started: \(why).",
-            remedy: error == .noExecutable
-                ? "Begin it with a line such as '#!/usr/bin/env python3', and give the same "
-                    + "command again."
-                : "Run it by hand, mend it, and give the same command again.",
-            systemError: error.rawValue
-        )
     }
 
     mutating func start(_ index: Int) -> Bool {
@@ -62,7 +43,7 @@ extension MapperEngine {
             return false
         }
         do throws(Errno) {
-            children[index] = try MapperChild(command, group, words: words)
+            children[index] = try LineChild(command, group, words: words)
             (starts.failures, starts.next) = (0, nil)
             return true
         } catch {
@@ -77,7 +58,7 @@ extension MapperEngine {
             starts.failures += 1
             starts.next = now + Starts.pause
             if !error.isPassing || starts.failures >= Starts.tries {
-                halt(Self.unstartable(command, error).message)
+                halt(command.unstartable(error).message)
             }
             return false
         }
@@ -149,7 +130,7 @@ extension MapperEngine {
     private static let flushing =
         "it must flush each line (print(…, flush=True), jq --unbuffered)"
 
-    private static func words(_ burial: MapperChild.Burial, wasAsked: Bool) -> String {
+    private static func words(_ burial: LineChild.Burial, wasAsked: Bool) -> String {
         let what: String
         if case .ended(let ending) = burial {
             what = ending.words
@@ -173,7 +154,7 @@ extension MapperEngine {
         let stopped = MapperStopped(reason: reason)
         self.stopped = stopped
         for child in children { _ = child?.kill() }
-        let deadline = SystemClock.monotonic() + MapperChild.killTime
+        let deadline = SystemClock.monotonic() + LineChild.killTime
         for index in children.indices {
             if case .surviving? = children[index]?.bury(until: deadline) { tellOfSurvivor(index) }
             children[index] = nil
@@ -208,7 +189,7 @@ extension MapperEngine {
             SystemClock.sleep(.milliseconds(2))
         }
         for child in children where child?.hasEnded == false { _ = child?.kill() }
-        let last = SystemClock.monotonic() + MapperChild.killTime
+        let last = SystemClock.monotonic() + LineChild.killTime
         for index in children.indices {
             guard let child = children[index] else { continue }
             listenLast(to: index, &late)

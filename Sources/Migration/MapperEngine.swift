@@ -31,14 +31,14 @@ struct MapperEngine {
         var late = 0
     }
 
-    let command: MapperCommand
+    let command: ChildCommand
     let shared: Shared
-    let group: MapperGroup
+    let group: ChildGroup
     let words: @Sendable (String) -> Void
     var queue: MapperQueue
     var requests: [MemoryID: Request] = [:]
     /// The processes, by number; nil where none runs.
-    var children: [MapperChild?]
+    var children: [LineChild?]
     var closings: [Int: Closing] = [:]
     var bodies = MapperBodies()
     /// Nothing more is asked for now.
@@ -51,10 +51,10 @@ struct MapperEngine {
     var lateEnds = 0
 
     init(
-        _ command: MapperCommand,
+        _ command: ChildCommand,
         _ options: ProcessMapper.Options,
         _ shared: Shared,
-        _ group: MapperGroup,
+        _ group: ChildGroup,
         _ words: @escaping @Sendable (String) -> Void
     ) {
         self.command = command
@@ -159,10 +159,10 @@ struct MapperEngine {
         let hasEnded = child.hasEnded
         child.readErrors()
         let lines: [[UInt8]]
-        do throws(MapperChild.LineTooLong) {
+        do throws(LineChild.LineTooLong) {
             lines = try child.readLines()
         } catch {
-            return fail(index, "printed a line of more than \(MapperAnswer.longestLine) bytes")
+            return fail(index, "printed a line of more than \(LineChild.longestLine) bytes")
         }
         for line in lines {
             guard let complaint = hear(line, from: index) else { continue }

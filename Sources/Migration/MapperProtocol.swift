@@ -95,9 +95,6 @@ struct MapperAnswer: Hashable, Sendable {
     let id: MemoryID
     let body: Body
 
-    /// The longest line that a mapper may print.
-    static let longestLine = 1 << 20
-
     /// What is wrong with a line, to follow "the mapper printed a line that is no answer: ".
     struct Malformed: Error, Hashable {
         let what: String
@@ -128,8 +125,8 @@ struct MapperAnswer: Hashable, Sendable {
             throw Malformed(what: "its '\(given[0])' is not a text")
         }
         switch given[0] {
-        case "skip": body = .outcome(.skip(reason: MapperText.shown(text)))
-        case "error": body = .outcome(.error(reason: MapperText.shown(text)))
+        case "skip": body = .outcome(.skip(reason: ShownText.shown(text)))
+        case "error": body = .outcome(.error(reason: ShownText.shown(text)))
         default:
             guard text.hasSameBytes(as: "body") else {
                 throw Malformed(what: "it wants '\(Self.shown(Array(text.utf8)))', not 'body'")
@@ -146,7 +143,7 @@ struct MapperAnswer: Hashable, Sendable {
         var fields: [String: String] = [:]
         for member in members {
             guard let text = member.value.stringValue else {
-                let given = MapperText.shown("\(member.key)=\(member.value.text())")
+                let given = ShownText.shown("\(member.key)=\(member.value.text())")
                 return .error(reason: "the mapper gave \(given), which is not a text")
             }
             fields[member.key] = text
@@ -155,25 +152,7 @@ struct MapperAnswer: Hashable, Sendable {
     }
 
     /// The beginning of what a mapper printed, for a sentence.
-    static func shown(_ bytes: [UInt8]) -> String { MapperText.shown(bytes, limit: 120) }
-}
-
-/// What a mapper wrote, fit to be shown: without control bytes, and not too long.
-enum MapperText {
-    /// The most bytes of a reason.
-    static let limit = 500
-
-    static func shown(_ text: String, limit: Int = limit) -> String {
-        shown(Array(text.utf8), limit: limit)
-    }
-
-    static func shown(_ bytes: [UInt8], limit: Int = limit) -> String {
-        guard bytes.count > limit else { return Name.printable(bytes) }
-        var end = limit
-        // Not amid a character.
-        while end > 0, bytes[end] & 0xC0 == 0x80 { end -= 1 }
-        return Name.printable(Array(bytes[..<end])) + "…"
-    }
+    static func shown(_ bytes: [UInt8]) -> String { ShownText.shown(bytes, limit: 120) }
 }
 
 /// Bytes as RFC 4648 text.

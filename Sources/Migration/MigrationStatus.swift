@@ -160,7 +160,7 @@ public struct MigrationRun: Hashable, Sendable, Identifiable {
     public let errors: Int64
 
     /// The mapper's identity for people: of each hash the beginning.
-    package var shownMapper: String? { mapper.map { MapperText.shown(MapperCommand.shown($0)) } }
+    package var shownMapper: String? { mapper.map { ShownText.shown(ChildCommand.shown($0)) } }
 }
 
 /// A memory that a run met trouble with.

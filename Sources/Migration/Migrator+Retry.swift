@@ -127,7 +127,7 @@ extension Migrator {
             .invalidArgument,
             subject: "--mapper",
             message:
-                "\(number) failed in the mapper '\(MapperCommand.shown(run.mapper ?? ""))', and no command is run "
+                "\(number) failed in the mapper '\(ChildCommand.shown(run.mapper ?? ""))', and no command is run "
                 + "because a store says so.",
             remedy: "Give the mapper again: loci migrate retry --mapper CMD"
         )

@@ -211,9 +211,9 @@ extension Migrator {
 
     /// The error where a run goes on with another mapper than it began with.
     static func mismatch(_ run: MigrationRow, _ mapper: (any Mapper)?) -> LociError {
-        let former = run.mapper.map { "the mapper '\(MapperCommand.shown($0))'" } ?? "no mapper"
+        let former = run.mapper.map { "the mapper '\(ChildCommand.shown($0))'" } ?? "no mapper"
         let given =
-            mapper.map { "this is '\(MapperCommand.shown($0.identity))'" } ?? "now none is given"
+            mapper.map { "this is '\(ChildCommand.shown($0.identity))'" } ?? "now none is given"
         let accepts =
             run.mapper != nil && mapper != nil
             ? " If it was mended, say so with: loci migrate retry --mapper CMD" : ""

@@ -119,7 +119,7 @@ private struct PreparingBatch {
         } catch let taken as PlaceTaken {
             skipped = before
             directories.removeAll(keepingCapacity: true)
-            let path = MapperText.shown(taken.path.description)
+            let path = ShownText.shown(taken.path.description)
             try fail(memory, .map, "its place '\(path)' is another memory's")
             try placeUnlessTrashed(memory, fields, since: since)
         }

@@ -199,7 +199,7 @@ extension Preparer {
                 )
             )
         } catch {
-            outcome = .error(reason: MapperText.shown("\(error)"))
+            outcome = .error(reason: ShownText.shown("\(error)"))
         }
         return .decided(question.memory.row, Self.checked(outcome, input))
     }
@@ -208,9 +208,9 @@ extension Preparer {
     private static func checked(_ outcome: MapperOutcome, _ input: MapperInput) -> MapperOutcome {
         guard case .fields(let fields) = outcome else { return outcome }
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
-            let given = MapperText.shown("\(key)=\(value)", limit: shownField)
+            let given = ShownText.shown("\(key)=\(value)", limit: shownField)
             if let known = input.attributes[key], !known.hasSameBytes(as: value) {
-                let known = MapperText.shown(known, limit: shownField)
+                let known = ShownText.shown(known, limit: shownField)
                 return .error(
                     reason: "the mapper gave \(given), but it is \(known) already; use another key"
                 )
@@ -219,7 +219,7 @@ extension Preparer {
                 try Tenant.checkAttribute(key)
             } catch {
                 return .error(
-                    reason: MapperText.shown("the mapper gave \(given): \(error.message)")
+                    reason: ShownText.shown("the mapper gave \(given): \(error.message)")
                 )
             }
             if value.utf8.contains(0) {

@@ -47,11 +47,11 @@ public final class ProcessMapper: Mapper {
     public let identity: String
     /// The memories that all processes together are asked about at the same time.
     public let width: Int
-    private let command: MapperCommand
+    private let command: ChildCommand
     private let options: Options
     private let words: @Sendable (String) -> Void
     private let engine = Mutex<Engine?>(nil)
-    private let group = MapperGroup()
+    private let group = ChildGroup()
 
     private struct Engine {
         let state: MapperEngine.Shared
@@ -69,7 +69,7 @@ public final class ProcessMapper: Mapper {
         options: Options = Options(),
         words: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(LociError) {
-        command = try MapperCommand(line)
+        command = try ChildCommand(line, as: .mapper)
         identity = command.identity
         self.options = options
         self.words = words
@@ -95,7 +95,7 @@ public final class ProcessMapper: Mapper {
                 }
                 engine.withLock { $0 = Engine(state: state, thread: thread) }
             } catch {
-                continuation.resume(returning: MapperEngine.unstartable(command, error))
+                continuation.resume(returning: command.unstartable(error))
             }
         }
         guard let failure else { return }

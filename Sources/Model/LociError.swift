@@ -131,6 +131,10 @@ extension LociError {
         case schemeMismatch
         /// The mapper failed.
         case mapperFailed
+        /// The embedder failed.
+        case embedderFailed
+        /// The tenant's vectors are another embedder's.
+        case embedderMismatch
         /// The caller cancelled the work.
         case cancelled
         /// No snapshot of that name.

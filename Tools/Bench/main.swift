@@ -5,6 +5,7 @@ let usage = """
            Bench tree DIR FILES FILES-A-DIRECTORY
            Bench commits STORE LOCI
            Bench search DIR MEMORIES
+           Bench vectors DIR MEMORIES
            Bench searched MOUNT
            Bench fill DIR MEMORIES
            Bench cutover STORE MOUNT LOCI FLIPS
@@ -35,6 +36,8 @@ case ("commits", 3):
     try await CommitsBench(store: arguments[1], loci: arguments[2]).run()
 case ("search", 3):
     try await SearchBench(directory: arguments[1], count: number(arguments[2])).run()
+case ("vectors", 3):
+    try await VectorsBench(directory: arguments[1], count: number(arguments[2])).run()
 case ("searched", 2):
     try SearchBench.mounted(at: arguments[1])
 case ("fill", 3):

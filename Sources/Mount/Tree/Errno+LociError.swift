@@ -11,7 +11,7 @@ extension LociError.Code {
         switch self {
         case .invalidArgument, .invalidName, .malformedJSON, .malformedScheme, .schemesDispute,
             .schemeLosesData, .pathDoesNotFit, .futureDate, .wrongState, .schemeMismatch,
-            .needsConfirmation:
+            .embedderMismatch, .needsConfirmation:
             EINVAL
         case .nameTooLong: ENAMETOOLONG
         case .notUTF8: EILSEQ
@@ -30,7 +30,7 @@ extension LociError.Code {
         case .deadMount, .daemonUnreachable: ENOTCONN
         case .fuseUnavailable: ENODEV
         case .notAStore, .formatTooNew, .formatUnknown, .corrupt, .inputOutput, .partlyDone,
-            .mapperFailed:
+            .mapperFailed, .embedderFailed:
             EIO
         }
     }

@@ -1,49 +1,74 @@
 import Digest
 import Glibc
-import Linux
-import Loci
+package import Linux
+package import Model
 
-/// A mapper's command line, read and found: what is started, and what identifies it.
+/// A child process's command line, read and found: what is started, and what identifies it.
 ///
 /// The line is split into words as a shell does it, with `'…'`, `"…"` and `\`; nothing is expanded,
 /// and no shell runs. What only a shell could do is refused, naming `sh -c`.
-struct MapperCommand: Hashable, Sendable {
+package struct ChildCommand: Hashable, Sendable {
     /// The line as it was given.
-    let line: String
+    package let line: String
+    /// What it is for.
+    package let role: Role
     /// The program's path.
-    let executable: String
+    package let executable: String
     /// With the program's name as the first.
-    let arguments: [String]
+    package let arguments: [String]
     /// The line, and the SHA-256 of the program's file and of each argument that is a file.
-    let identity: String
+    package let identity: String
+    /// What a child process is for, as sentences name it.
+    package enum Role: String, Hashable, Sendable, CustomStringConvertible {
+        case mapper, embedder
+
+        package var description: String { rawValue }
+
+        /// The option that names its command.
+        var option: String { "--\(rawValue)" }
+
+        /// The name of a script that could be one.
+        var script: String { self == .mapper ? "topics.py" : "embed.py" }
+
+        /// What it is called when such a child fails.
+        var failure: LociError.Code { self == .mapper ? .mapperFailed : .embedderFailed }
+    }
+
+    /// What the line and its errors are about.
+    fileprivate struct Given {
+        let line: String
+        let role: Role
+    }
+
     /// What was hashed.
     private let files: [HashedFile]
 
     /// Throws `invalidArgument` where the line cannot be read, or its program is not there.
-    init(_ line: String) throws(LociError) {
-        self.line = line
-        arguments = try Self.words(line)
+    package init(_ line: String, as role: Role) throws(LociError) {
+        (self.line, self.role) = (line, role)
+        let given = Given(line: line, role: role)
+        arguments = try Self.words(given)
         guard let name = arguments.first else {
-            throw Self.refusal(line, "The mapper's command is empty.")
+            throw Self.refusal(given, "The \(role)'s command is empty.")
         }
-        executable = try Self.find(name, line)
-        try Self.requireScript(arguments, line)
+        executable = try Self.find(name, given)
+        try Self.requireScript(arguments, given)
         var files: [HashedFile] = []
         for path in [executable] + Self.files(in: arguments) {
-            files.append(try HashedFile(path, line))
+            files.append(try HashedFile(path, given))
         }
         self.files = files
         identity = "\(line) sha256:\(files.map(\.hash).joined(separator: "+"))"
     }
 
     /// The line for sentences.
-    var shownLine: String { MapperText.shown(line) }
+    package var shownLine: String { ShownText.shown(line) }
 
     /// Whether its files still are what identifies it.
-    var isUnchanged: Bool { files.allSatisfy(\.isUnchanged) }
+    package var isUnchanged: Bool { files.allSatisfy(\.isUnchanged) }
 
     /// An identity for sentences: of each hash the beginning.
-    static func shown(_ identity: String) -> String {
+    package static func shown(_ identity: String) -> String {
         var shown = ""
         var run = ""
         for character in identity + " " {
@@ -58,30 +83,50 @@ struct MapperCommand: Hashable, Sendable {
         return String(shown.dropLast())
     }
 
+    /// Why it cannot be started.
+    package func unstartable(_ error: Errno) -> LociError {
+        let why: String
+        switch error {
+        case .noExecutable: why = "it is no program, and does not begin with a '#!' line"
+        case .noSuchFile: why = "what its '#!' line names is not there"
+        default: why = error.explanation
+        }
+        return LociError(
+            role.failure,
+            subject: line,
+            message: "The \(role) '\(shownLine)' cannot be started: \(why).",
+            remedy: error == .noExecutable
+                ? "Begin it with a line such as '#!/usr/bin/env python3', and give the same "
+                    + "command again."
+                : "Run it by hand, mend it, and give the same command again.",
+            systemError: error.rawValue
+        )
+    }
+
     // MARK: Words
 
-    private static func words(_ line: String) throws(LociError) -> [String] {
+    private static func words(_ given: Given) throws(LociError) -> [String] {
         var words: [String] = []
         var word: String?
-        var rest = Substring(line)
+        var rest = Substring(given.line)
         while let character = rest.popFirst() {
             switch character {
             case " ", "\t", "\n":
                 if let whole = word { words.append(whole) }
                 word = nil
             case "'":
-                guard let end = rest.firstIndex(of: "'") else { throw unclosed(line) }
+                guard let end = rest.firstIndex(of: "'") else { throw unclosed(given) }
                 word = (word ?? "") + rest[..<end]
                 rest = rest[rest.index(after: end)...]
             case "\"":
-                word = (word ?? "") + (try quoted(&rest, line))
+                word = (word ?? "") + (try quoted(&rest, given))
             case "\\":
-                guard let next = rest.popFirst() else { throw unclosed(line) }
+                guard let next = rest.popFirst() else { throw unclosed(given) }
                 word = (word ?? "") + String(next)
             case "|", "&", ";", "<", ">", "(", ")", "$", "`", "*", "?",
                 "#" where word == nil,
                 "~" where word == nil:
-                throw shellOnly(character, line)
+                throw shellOnly(character, given)
             default:
                 word = (word ?? "") + String(character)
             }
@@ -93,62 +138,65 @@ struct MapperCommand: Hashable, Sendable {
     /// What stands before the next `"`, which is taken too.
     private static func quoted(
         _ rest: inout Substring,
-        _ line: String
+        _ given: Given
     ) throws(LociError) -> String {
         var text = ""
         while let character = rest.popFirst() {
             switch character {
             case "\"": return text
-            case "$", "`": throw shellOnly(character, line)
+            case "$", "`": throw shellOnly(character, given)
             case "\\":
-                guard let next = rest.popFirst() else { throw unclosed(line) }
+                guard let next = rest.popFirst() else { throw unclosed(given) }
                 if !"\"\\$`".contains(next) { text.append("\\") }
                 text.append(next)
             default: text.append(character)
             }
         }
-        throw unclosed(line)
+        throw unclosed(given)
     }
 
-    private static func unclosed(_ line: String) -> LociError {
-        refusal(line, "The mapper's command '\(line)' has a quote that is not closed.")
+    private static func unclosed(_ given: Given) -> LociError {
+        let command = "The \(given.role)'s command '\(given.line)'"
+        return refusal(given, "\(command) has a quote that is not closed.")
     }
 
-    private static func shellOnly(_ character: Character, _ line: String) -> LociError {
+    private static func shellOnly(_ character: Character, _ given: Given) -> LociError {
         LociError(
             .invalidArgument,
-            subject: line,
-            message: "The mapper's command '\(line)' has a '\(character)', and no shell reads it.",
-            remedy: "Quote it, or give the line to a shell: --mapper \"sh -c '…'\""
+            subject: given.line,
+            message: "The \(given.role)'s command '\(given.line)' has a '\(character)', "
+                + "and no shell reads it.",
+            remedy: "Quote it, or give the line to a shell: \(given.role.option) \"sh -c '…'\""
         )
     }
 
-    private static func refusal(_ line: String, _ message: String) -> LociError {
+    private static func refusal(_ given: Given, _ message: String) -> LociError {
         LociError(
             .invalidArgument,
-            subject: line,
+            subject: given.line,
             message: message,
-            remedy: "Give a program and its arguments, such as: --mapper 'python3 topics.py'"
+            remedy: "Give a program and its arguments, such as: "
+                + "\(given.role.option) 'python3 \(given.role.script)'"
         )
     }
 
     // MARK: Files
 
-    private static func find(_ name: String, _ line: String) throws(LociError) -> String {
+    private static func find(_ name: String, _ given: Given) throws(LociError) -> String {
         if name.contains("/") {
             let kind = (try? File.status(of: name))?.kind
             guard let kind else {
-                throw refusal(line, "The mapper's program '\(name)' is not there.")
+                throw refusal(given, "The \(given.role)'s program '\(name)' is not there.")
             }
             guard kind == .file else {
                 let what = kind == .directory ? "a directory" : "no file"
-                throw refusal(line, "The mapper's program '\(name)' is \(what).")
+                throw refusal(given, "The \(given.role)'s program '\(name)' is \(what).")
             }
             guard isExecutable(name) else {
                 throw LociError(
                     .invalidArgument,
-                    subject: line,
-                    message: "The mapper's program '\(name)' cannot be executed.",
+                    subject: given.line,
+                    message: "The \(given.role)'s program '\(name)' cannot be executed.",
                     remedy: "Make it executable with: chmod +x \(name)"
                 )
             }
@@ -158,13 +206,13 @@ struct MapperCommand: Hashable, Sendable {
             let path = (directory.isEmpty ? "." : directory) + "/" + name
             if isFile(path), isExecutable(path) { return path }
         }
-        let message = "The mapper's program '\(name)' was not found in PATH."
-        guard isFile(name) else { throw refusal(line, message) }
+        let message = "The \(given.role)'s program '\(name)' was not found in PATH."
+        guard isFile(name) else { throw refusal(given, message) }
         throw LociError(
             .invalidArgument,
-            subject: line,
+            subject: given.line,
             message: message,
-            remedy: "Name the one that lies here with its directory: --mapper ./\(name)"
+            remedy: "Name the one that lies here with its directory: \(given.role.option) ./\(name)"
         )
     }
 
@@ -213,30 +261,32 @@ struct MapperCommand: Hashable, Sendable {
     /// Throws where an interpreter is given neither a script that is there nor its text.
     private static func requireScript(
         _ arguments: [String],
-        _ line: String
+        _ given: Given
     ) throws(LociError) {
         let stem = stem(arguments)
         let isShell = shells.contains(stem)
         guard isShell || interpreters.contains(stem) else { return }
-        let given = arguments.dropFirst()
+        let words = arguments.dropFirst()
         let inline = isShell ? "cs" : "cmeErp"
-        let isInline = given.contains { word in
+        let isInline = words.contains { word in
             guard word.hasPrefix("-") else { return false }
             return word.hasPrefix("--")
                 ? inlineWords.contains(String(word.prefix { $0 != "=" }))
                 : word.contains { inline.contains($0) }
         }
-        guard !isInline, !given.contains(where: isFile) else { return }
-        let names = given.filter { !$0.hasPrefix("-") }
+        guard !isInline, !words.contains(where: isFile) else { return }
+        let names = words.filter { !$0.hasPrefix("-") }
         guard let script = names.first(where: { $0.contains { "./".contains($0) } }) ?? names.first
         else {
-            throw refusal(line, "The mapper '\(MapperText.shown(line))' is given no script.")
+            let line = ShownText.shown(given.line)
+            throw refusal(given, "The \(given.role) '\(line)' is given no script.")
         }
-        throw refusal(line, "The mapper's script '\(MapperText.shown(script))' is not there.")
+        let shown = ShownText.shown(script)
+        throw refusal(given, "The \(given.role)'s script '\(shown)' is not there.")
     }
 }
 
-/// A file of a mapper, and what it was.
+/// A file of a child process, and what it was.
 private struct HashedFile: Hashable, Sendable {
     let path: String
     let hash: String
@@ -256,7 +306,7 @@ private struct HashedFile: Hashable, Sendable {
         }
     }
 
-    init(_ path: String, _ line: String) throws(LociError) {
+    init(_ path: String, _ given: ChildCommand.Given) throws(LociError) {
         self.path = path
         do throws(Errno) {
             // Before it is read: a later change then is one.
@@ -266,9 +316,9 @@ private struct HashedFile: Hashable, Sendable {
         } catch {
             throw LociError(
                 .invalidArgument,
-                subject: line,
-                message: "The mapper's file '\(path)' cannot be read: \(error.explanation).",
-                remedy: "Its hash identifies the mapper: make it readable.",
+                subject: given.line,
+                message: "The \(given.role)'s file '\(path)' cannot be read: \(error.explanation).",
+                remedy: "Its hash identifies the \(given.role): make it readable.",
                 systemError: error.rawValue
             )
         }

@@ -1,12 +1,12 @@
-import Linux
-import Loci
+package import Linux
+import Model
 import Synchronization
 
-/// One process of a mapper and the pipes to it.
+/// A process that reads lines and answers with lines, and the pipes to it.
 ///
 /// Nothing here waits for the process, but for `bury`, which has an end. For the thread that made
 /// it: the process is killed when that thread ends.
-final class MapperChild {
+package final class LineChild {
     /// Pieces of what a child prints are read so large.
     private static let pieceSize = 1 << 16
     /// Of a line that a child says, so many bytes are passed on.
@@ -15,26 +15,26 @@ final class MapperChild {
     private static let wordsKept = 200
 
     private let child: Child
-    private let group: MapperGroup
+    private let group: ChildGroup
     private let pipes: Pipes
     private var outgoing: [UInt8] = []
     private var written = 0
     /// The beginning of a line that has not ended.
     private var begun: [UInt8] = []
     private var begunWords: [UInt8] = []
-    private var piece = [UInt8](repeating: 0, count: MapperChild.pieceSize)
+    private var piece = [UInt8](repeating: 0, count: LineChild.pieceSize)
     /// Where words go that it says on standard error.
     private let words: @Sendable (String) -> Void
     /// The last line that it said on standard error; empty before any.
-    private(set) var lastWords = ""
+    package private(set) var lastWords = ""
     /// It prints nothing more.
-    private(set) var isAtEnd = false
+    package private(set) var isAtEnd = false
     /// It reads nothing more, or is to read nothing more.
-    private(set) var isInputClosed = false
+    package private(set) var isInputClosed = false
     private var areErrorsAtEnd = false
     private var wasKilled = false
     /// How often it answered.
-    var answers = 0
+    package var answers = 0
 
     /// The parent's ends; closing one is forgetting it.
     private final class Pipes {
@@ -58,9 +58,9 @@ final class MapperChild {
     }
 
     /// Starts the process, which `group` kills where this process is to end.
-    init(
-        _ command: MapperCommand,
-        _ group: MapperGroup,
+    package init(
+        _ command: ChildCommand,
+        _ group: ChildGroup,
         words: @escaping @Sendable (String) -> Void
     ) throws(Errno) {
         let input = try Pipe()
@@ -94,12 +94,12 @@ final class MapperChild {
     }
 
     /// The process's number.
-    var process: Int32 { child.id }
+    package var process: Int32 { child.id }
 
     // MARK: Polling
 
     /// What to wait for.
-    var interests: [(descriptor: Int32, events: Poll.Events)] {
+    package var interests: [(descriptor: Int32, events: Poll.Events)] {
         var interests: [(descriptor: Int32, events: Poll.Events)] = []
         if !isAtEnd { interests.append((pipes.output.descriptor, .readable)) }
         if !areErrorsAtEnd { interests.append((pipes.errors.descriptor, .readable)) }
@@ -111,14 +111,14 @@ final class MapperChild {
     }
 
     /// Whether its end is among what is waited for.
-    var announcesEnd: Bool { pipes.end != nil }
+    package var announcesEnd: Bool { pipes.end != nil }
 
     // MARK: Writing
 
-    func send(_ line: [UInt8]) { outgoing += line }
+    package func send(_ line: [UInt8]) { outgoing += line }
 
     /// Writes what the pipe takes now.
-    func flush() {
+    package func flush() {
         guard let input = pipes.input else { return }
         while written < outgoing.count {
             do throws(Errno) {
@@ -138,7 +138,7 @@ final class MapperChild {
     }
 
     /// Lets it see the end of its input.
-    func closeInput() {
+    package func closeInput() {
         pipes.input = nil
         isInputClosed = true
         outgoing = []
@@ -147,11 +147,14 @@ final class MapperChild {
 
     // MARK: Reading
 
-    /// A line was longer than a mapper may print.
-    struct LineTooLong: Error {}
+    /// The longest line that a child may print.
+    package static let longestLine = 1 << 20
+
+    /// A line was longer than that.
+    package struct LineTooLong: Error {}
 
     /// The lines that are there now, without their ends and without empty ones.
-    func readLines() throws(LineTooLong) -> [[UInt8]] {
+    package func readLines() throws(LineTooLong) -> [[UInt8]] {
         var lines: [[UInt8]] = []
         // A bound, so that one that prints without end does not keep the others waiting.
         for _ in 0..<16 where !isAtEnd {
@@ -164,8 +167,8 @@ final class MapperChild {
                 break
             }
             Self.split(bytes, &begun) { lines.append($0) }
-            if begun.count > MapperAnswer.longestLine { throw LineTooLong() }
-            if lines.contains(where: { $0.count > MapperAnswer.longestLine }) {
+            if begun.count > Self.longestLine { throw LineTooLong() }
+            if lines.contains(where: { $0.count > Self.longestLine }) {
                 throw LineTooLong()
             }
         }
@@ -173,7 +176,7 @@ final class MapperChild {
     }
 
     /// Passes on what it said on standard error.
-    func readErrors() {
+    package func readErrors() {
         for _ in 0..<16 where !areErrorsAtEnd {
             guard let bytes = read(pipes.errors) else { return }
             areErrorsAtEnd = bytes.isEmpty
@@ -186,8 +189,8 @@ final class MapperChild {
     }
 
     private func say(_ line: [UInt8]) {
-        lastWords = MapperText.shown(line, limit: Self.wordsKept)
-        words(MapperText.shown(line, limit: Self.wordsShown))
+        lastWords = ShownText.shown(line, limit: Self.wordsKept)
+        words(ShownText.shown(line, limit: Self.wordsShown))
     }
 
     /// What is there now; empty at the end, nil where nothing is there.
@@ -219,7 +222,7 @@ final class MapperChild {
     // MARK: The end
 
     /// How a process was got rid of.
-    enum Burial {
+    package enum Burial {
         /// It had ended by itself.
         case ended(Child.Ending)
         case killed
@@ -228,16 +231,16 @@ final class MapperChild {
     }
 
     /// How long a process may take to go once it was killed, in nanoseconds.
-    static let killTime: Int64 = 2_000_000_000
+    package static let killTime: Int64 = 2_000_000_000
 
     /// Whether it has ended by itself, or was killed; it still has to be buried.
-    var hasEnded: Bool { (try? child.hasEnded()) != false }
+    package var hasEnded: Bool { (try? child.hasEnded()) != false }
 
     /// Kills it and all that it started, unless it has ended; then, what it started.
     ///
     /// Returns why it cannot be killed.
     @discardableResult
-    func kill() -> Errno? {
+    package func kill() -> Errno? {
         if !hasEnded { wasKilled = true }
         try? child.signalGroup(Signals.kill)
         do throws(Errno) {
@@ -253,7 +256,7 @@ final class MapperChild {
     /// gone.
     ///
     /// Call it once, as the last.
-    func bury(until deadline: Int64? = nil) -> Burial {
+    package func bury(until deadline: Int64? = nil) -> Burial {
         closeInput()
         readErrors()
         let failure = kill()
@@ -271,8 +274,8 @@ final class MapperChild {
     }
 }
 
-/// The processes of a mapper, to be killed from any thread when this process is to end.
-final class MapperGroup: Sendable {
+/// Child processes, to be killed from any thread when this process is to end.
+package final class ChildGroup: Sendable {
     private struct State {
         var children: Set<Child> = []
         var isKilled = false
@@ -280,7 +283,9 @@ final class MapperGroup: Sendable {
 
     private let state = Mutex(State())
 
-    func add(_ child: Child) {
+    package init() {}
+
+    package func add(_ child: Child) {
         state.withLock { state in
             state.children.insert(child)
             if state.isKilled { Self.kill(child) }
@@ -288,13 +293,13 @@ final class MapperGroup: Sendable {
     }
 
     /// Forgets one before it is waited for: then its number may be another's.
-    func remove(_ child: Child) { _ = state.withLock { $0.children.remove(child) } }
+    package func remove(_ child: Child) { _ = state.withLock { $0.children.remove(child) } }
 
     /// Whether this process is about to end.
-    var isKilled: Bool { state.withLock { $0.isKilled } }
+    package var isKilled: Bool { state.withLock { $0.isKilled } }
 
     /// Kills them, what they started, and those that are still to come.
-    func kill() {
+    package func kill() {
         state.withLock { state in
             state.isKilled = true
             for child in state.children { Self.kill(child) }
@@ -309,7 +314,7 @@ final class MapperGroup: Sendable {
 
 extension Child.Ending {
     /// For a sentence: "the mapper …".
-    var words: String {
+    package var words: String {
         switch self {
         case .exited(let code): "ended with exit code \(code)"
         case .signaled(let signal): "was ended by signal \(signal)"
