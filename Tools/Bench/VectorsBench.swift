@@ -1,5 +1,6 @@
 import Linux
 import Loci
+import Migration
 import Model
 
 /// What a search by meaning takes over all vectors of a tenant, what keeping them takes, and how far
@@ -33,21 +34,21 @@ struct VectorsBench {
                 _ = try result.get()
             }
         }
-        let size = try databaseSize()
+        let size = databaseSize()
         let began = SystemClock.monotonic()
         let embedded = try await tenant.embed(with: MadeUpEmbedder(), origin: .thisProcess)
         let took = Double(SystemClock.monotonic() - began) / 1e9
         print(
             "vectors \(embedded)  stored \(rounded(Double(embedded) / took)) a second"
-                + "  \(try (databaseSize() - size) / Int64(max(1, count))) bytes each"
+                + "  \((databaseSize() - size) / Int64(max(1, count))) bytes each"
         )
         try await searches()
         try status()
         agreement()
     }
 
-    private func databaseSize() throws -> Int64 {
-        try ["", "-wal"].map { name in
+    private func databaseSize() -> Int64 {
+        ["", "-wal"].map { name in
             (try? File.status(of: "\(directory)/vectors/main/catalog.db\(name)"))?.size ?? 0
         }.reduce(0, +)
     }
