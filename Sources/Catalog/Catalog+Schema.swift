@@ -14,7 +14,7 @@ enum Schema {
     static let applicationID: Int64 = 0x4c6f_6369
 
     /// `PRAGMA user_version`.
-    static let version: Int64 = 3
+    static let version: Int64 = 4
 
     static let ddl = """
         CREATE TABLE setting(

@@ -1,8 +1,8 @@
 import SQL
 
 extension CatalogCheck {
-    /// That each memory has a vector of its current revision, or waits for one, and that no vector
-    /// outlives its revision.
+    /// That each memory has a vector of its current revision, or a reason for none, or waits for
+    /// one, and that no vector outlives its revision.
     static let vectorQuestions = [VectorTable.live, .building].flatMap { table in
         [
             Question(
@@ -12,8 +12,9 @@ extension CatalogCheck {
                 sql: """
                     SELECT lower(hex(m.ulid)) FROM memory m
                     LEFT JOIN \(table.vectors) v ON v.memory = m.id AND v.revision = m.revision
+                    LEFT JOIN \(table.others) o ON o.memory = m.id AND o.revision = m.revision
                     LEFT JOIN \(table.waiting) w ON w.memory = m.id AND w.revision = m.revision
-                    WHERE v.memory IS NULL AND w.memory IS NULL
+                    WHERE coalesce(v.memory, o.memory, w.memory) IS NULL
                     AND EXISTS (SELECT 1 FROM setting WHERE key = '\(table.id)')
                     """
             ),
@@ -23,8 +24,8 @@ extension CatalogCheck {
                     + "loci reindex --embedder CMD --scope all mends it",
                 sql: """
                     SELECT 'row ' || v.memory FROM
-                    (SELECT memory, revision FROM \(table.vectors)
-                     UNION ALL SELECT memory, revision FROM \(table.waiting)) v
+                    (\(table.names.map { "SELECT memory, revision FROM \($0)" }
+                        .joined(separator: " UNION ALL "))) v
                     LEFT JOIN revision r ON r.memory = v.memory AND r.number = v.revision
                     WHERE r.memory IS NULL
                     """

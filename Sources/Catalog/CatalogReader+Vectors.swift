@@ -76,19 +76,23 @@ extension CatalogReader {
     }
 
     /// How many memories have a vector, those of the trash among them.
+    ///
+    /// Each memory has one, or a reason for none, or waits: what has one is what is left.
     package func vectorCounts() throws(SQLError) -> VectorCounts {
         var counts = VectorCounts()
         counts.waiting = try unembeddedCount(in: .live)
+        let all = try memoryCounts()
+        counts.embedded = all.live + all.trashed - counts.waiting
         let rows = try statement(
             """
-            SELECT coalesce(v.reason, 0), count(*)
-            FROM vector v JOIN memory m ON m.id = v.memory AND m.revision = v.revision
-            GROUP BY 1
+            SELECT reason, count(*) FROM unembeddable
+            WHERE memory NOT IN (SELECT memory FROM unembedded) GROUP BY 1
             """
         ).all { row throws(SQLError) in (row.integer(0), row.integer(1)) }
         for (reason, count) in rows {
+            counts.embedded -= count
             switch VectorTable.Reason(rawValue: reason) {
-            case nil: counts.embedded = count
+            case nil: break
             case .notText: counts.notText = count
             case .tooLarge: counts.tooLarge = count
             case .unread: counts.unread = count

@@ -24,8 +24,7 @@ extension CatalogTransaction {
         let known = try reader.embedder(of: table)
         guard known != model else {
             return try requeue(
-                "SELECT m.id FROM memory m JOIN \(table.vectors) v ON v.memory = m.id "
-                    + "AND v.revision = m.revision WHERE v.reason = ?",
+                "SELECT memory FROM \(table.others) WHERE reason = ?",
                 .integer(VectorTable.Reason.unread.rawValue),
                 table
             )
@@ -66,41 +65,35 @@ extension CatalogTransaction {
     ) throws(SQLError) -> Bool {
         guard try reader.embedder(of: table) == model else { return false }
         for item in items {
-            let (memory, number) = (
-                SQLValue.integer(item.memory), SQLValue.integer(Int64(item.revision.rawValue))
-            )
-            // It may have been purged, or have expired, while its vector was made.
-            if try reader.revision(of: item.memory, item.revision) != nil {
-                let insert = try reader.statement(
-                    of: "INSERT OR REPLACE INTO \(table.vectors)"
-                        + "(memory, revision, scale, numbers, reason) VALUES (?, ?, ?, ?, ?)"
-                )
-                defer { insert.reset() }
-                try insert.bind([memory, number])
-                try bind(item.vector, to: insert)
-                while try insert.step() {}
+            // It may have been edited or purged while its vector was made; then another revision
+            // waits, or none.
+            if try reader.memory(row: item.memory)?.revision == item.revision {
+                try store(item, in: table)
             }
-            // Where it was edited meanwhile, another revision waits.
-            try reader.statement(
-                of: "DELETE FROM \(table.waiting) WHERE memory = ? AND revision = ?"
-            ).run(memory, number)
         }
         return true
     }
 
-    private func bind(
-        _ vector: Result<UnitVector, VectorTable.NoVector>,
-        to insert: any SQLStatement
-    ) throws(SQLError) {
-        switch vector {
+    private func store(_ item: VectorTable.Item, in table: VectorTable) throws(SQLError) {
+        try deleteVectors(of: item.memory, in: table)
+        let (memory, number) = (
+            SQLValue.integer(item.memory), SQLValue.integer(Int64(item.revision.rawValue))
+        )
+        switch item.vector {
         case .success(let vector):
+            let insert = try reader.statement(
+                of: "INSERT INTO \(table.vectors)(memory, revision, scale, numbers) "
+                    + "VALUES (?, ?, ?, ?)"
+            )
+            defer { insert.reset() }
+            try insert.bind([memory, number])
             try insert.bind(Double(vector.scale), at: 3)
             try insert.bind(vector.bytes, at: 4)
-            try insert.bindNull(at: 5)
+            while try insert.step() {}
         case .failure(let none):
-            try insert.bindNull(at: 3)
-            try insert.bindNull(at: 4)
-            try insert.bind(none.reason.rawValue, at: 5)
+            try reader.statement(
+                of: "INSERT INTO \(table.others)(memory, revision, reason) VALUES (?, ?, ?)"
+            ).run(memory, number, .integer(none.reason.rawValue))
         }
     }
 
@@ -114,10 +107,7 @@ extension CatalogTransaction {
         else { return false }
         try reader.connection.execute(
             live.dropping
-                + """
-                ALTER TABLE \(built.vectors) RENAME TO \(live.vectors);
-                ALTER TABLE \(built.waiting) RENAME TO \(live.waiting);
-                """
+                + zip(built.names, live.names).map { "ALTER TABLE \($0) RENAME TO \($1);" }.joined()
                 + built.ddl
         )
         try setSetting(live.id, .text(model.id))
@@ -140,14 +130,22 @@ extension CatalogTransaction {
         try reader.connection.execute(table.dropping + table.ddl)
     }
 
-    /// Deletes the vectors of a revision that ends; of all revisions, where none is named.
+    /// Deletes the vectors of a revision that ends; of whatever revision, where none is named.
     func deleteVectors(of memory: Int64, _ revision: Int64? = nil) throws(SQLError) {
         for table in [VectorTable.live, .building] {
-            for name in [table.vectors, table.waiting] {
-                try reader.statement(
-                    of: "DELETE FROM \(name) WHERE memory = ?1 AND (?2 IS NULL OR revision = ?2)"
-                ).run(.integer(memory), SQLValue(revision))
-            }
+            try deleteVectors(of: memory, revision, in: table)
+        }
+    }
+
+    private func deleteVectors(
+        of memory: Int64,
+        _ revision: Int64? = nil,
+        in table: VectorTable
+    ) throws(SQLError) {
+        for name in table.names {
+            try reader.statement(
+                of: "DELETE FROM \(name) WHERE memory = ?1 AND (?2 IS NULL OR revision = ?2)"
+            ).run(.integer(memory), SQLValue(revision))
         }
     }
 }

@@ -1,14 +1,17 @@
 package import Model
 
-/// The vectors of revisions: what the texts mean, for a search by meaning.
+/// The vectors of memories: what their texts mean, for a search by meaning.
 ///
 /// ```
-///  vector(memory, revision ▸ scale, numbers)     or, instead of numbers, the reason for none
-///  unembedded(memory ▸ revision)                 current revisions that are in it not yet
+///  vector(memory ▸ revision, scale, numbers)
+///  unembeddable(memory ▸ revision, reason)       or why it has none: beside the vectors, so that
+///                                                counting it reads none of them
+///  unembedded(memory ▸ revision)                 current revisions that are in neither yet
 /// ```
 ///
-/// A vector lives as long as its revision. Once an embedder was used, each commit says in its own
-/// transaction what waits for a vector; no commit runs an embedder.
+/// A vector is of one revision and ends with it, or when that of a later one takes its place: only
+/// current texts are searched. Once an embedder was used, each commit says in its own transaction
+/// what waits for a vector; no commit runs an embedder.
 ///
 /// Rows are found by scanning all of them: see Tools/bench search for what that takes.
 package struct VectorTable: Hashable, Sendable {
@@ -26,6 +29,7 @@ package struct VectorTable: Hashable, Sendable {
     )
 
     let vectors: String
+    let others: String
     let waiting: String
     /// The settings that tell whose vectors these are; not there where there are none.
     let id: String
@@ -33,28 +37,29 @@ package struct VectorTable: Hashable, Sendable {
 
     private init(suffix: String, id: String, dimensions: String) {
         vectors = "vector" + suffix
+        others = "unembeddable" + suffix
         waiting = "unembedded" + suffix
         (self.id, self.dimensions) = (id, dimensions)
     }
 
     /// The tables, for SQLite.
-    ///
-    /// With a row number, as the numbers may be longer than what a table without one keeps in place.
     var ddl: String {
         """
         CREATE TABLE \(vectors)(
-            row INTEGER PRIMARY KEY,
-            memory INTEGER NOT NULL, revision INTEGER NOT NULL,
-            scale REAL, numbers BLOB, reason INTEGER,
-            UNIQUE (memory, revision),
-            CHECK ((numbers IS NULL) = (scale IS NULL)),
-            CHECK ((numbers IS NULL) = (reason IS NOT NULL))) STRICT;
+            memory INTEGER PRIMARY KEY, revision INTEGER NOT NULL,
+            scale REAL NOT NULL, numbers BLOB NOT NULL) STRICT;
+        CREATE TABLE \(others)(
+            memory INTEGER PRIMARY KEY, revision INTEGER NOT NULL,
+            reason INTEGER NOT NULL) STRICT;
         CREATE TABLE \(waiting)(
             memory INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;
         """
     }
 
-    var dropping: String { "DROP TABLE \(vectors); DROP TABLE \(waiting);" }
+    var dropping: String { names.map { "DROP TABLE \($0);" }.joined() }
+
+    /// Of all tables.
+    var names: [String] { [vectors, others, waiting] }
 
     /// Why a revision has no vector.
     package enum Reason: Int64, Hashable, Sendable {

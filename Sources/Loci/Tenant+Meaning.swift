@@ -36,10 +36,9 @@ extension Tenant {
                 )
             }
             return try read { reader in
-                // Another process may have put other vectors in their place by now.
-                if let known = try reader.embedder(of: .live), known != session.model {
-                    throw Self.mismatch(known, session.model)
-                }
+                // Another process may have put other vectors in their place by now, or removed them.
+                guard let known = try reader.embedder(of: .live) else { throw Self.hasNoVectors }
+                guard known == session.model else { throw Self.mismatch(known, session.model) }
                 return try self.page(request, ranking, vector, reader)
             }
         }
