@@ -24,7 +24,7 @@ final class EmbedderScript: Sendable {
         def questions():
             for line in sys.stdin:
                 question = json.loads(line)
-                with open(here + "/asked", "a") as f: f.write(question["text"] + "\\n")
+                with open(here + "/asked", "a") as f: print(*question["text"].split(), file=f)
                 yield question
         def vector(text):
             words = text.lower().split()
@@ -57,7 +57,7 @@ final class EmbedderScript: Sendable {
         return try ProcessEmbedder("python3 \(directory)/embed.py", options: options)
     }
 
-    /// The texts that it was asked about, in order.
+    /// The texts that it was asked about, in order, each in one line.
     var asked: [String] { lines("asked") }
 
     /// Its processes, those that have ended too.
