@@ -64,12 +64,11 @@ extension CatalogTransaction {
         of model: EmbedderModel
     ) throws(SQLError) -> Bool {
         guard try reader.embedder(of: table) == model else { return false }
-        for item in items {
-            // It may have been edited or purged while its vector was made; then another revision
-            // waits, or none.
-            if try reader.memory(row: item.memory)?.revision == item.revision {
-                try store(item, in: table)
-            }
+        // One may have been edited or purged while its vector was made; then another revision waits,
+        // or none.
+        for item in items
+        where try reader.memory(row: item.memory)?.revision == item.revision {
+            try store(item, in: table)
         }
         return true
     }

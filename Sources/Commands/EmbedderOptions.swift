@@ -26,9 +26,8 @@ struct EmbedderOptions: ParsableArguments {
 
     /// The embedder, its program found; nil where none is given.
     func embedder(_ speech: SpeechOptions) throws(LociError) -> ProcessEmbedder? {
-        guard let line = embedder ?? Terminal.environment("LOCI_EMBEDDER"), !line.isEmpty else {
-            return nil
-        }
+        let standing = Terminal.environment("LOCI_EMBEDDER").flatMap { $0.isEmpty ? nil : $0 }
+        guard let line = embedder ?? standing else { return nil }
         let quiet = speech.quiet
         let embedder = try ProcessEmbedder(line) { line in
             if !quiet { Words.line("embedder: \(line)") }

@@ -10,7 +10,8 @@ struct ReindexVerb: AsyncParsableCommand {
             discussion: """
                 Interrupted, it goes on where it was when it is run again. With --embedder it \
                 makes the vectors that are missing and leaves the words alone; --scope all makes \
-                all anew, also with another embedder, beside those that answer until then.
+                all anew, also with another embedder, beside those that answer until then. It is the \
+                option that does so: LOCI_EMBEDDER alone changes nothing here.
 
                 """ + EmbedderOptions.discussion
         )
@@ -81,15 +82,17 @@ struct ReindexVerb: AsyncParsableCommand {
         }
         let status = try tenant.embeddingStatus()
         try speech.print(
-            "Embedded \(Grouped.counted(count, "memory", plural: "memories")) with "
-                + "\(status.model?.description ?? "no embedder"); "
-                + "\(Grouped.text(status.left)) have no vector."
+            "Looked at \(Grouped.counted(count, "memory", plural: "memories")): "
+                + "\(Grouped.text(status.embedded)) of the tenant have a vector of "
+                + "\(status.model?.description ?? "no embedder"), "
+                + "\(Grouped.text(status.left)) have none."
         ) {
             .object(
                 [
                     .init("tenant", .string(tenant.id.rawValue)),
-                    .init("embedded", .integer(count)),
-                ] + [.init("vectors", status.json)]
+                    .init("lookedAt", .integer(count)),
+                    .init("vectors", status.json),
+                ]
             )
         }
     }

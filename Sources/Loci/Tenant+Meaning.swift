@@ -100,15 +100,14 @@ extension Tenant {
         _ reader: CatalogReader
     ) throws -> [Ranked] {
         let place = try SearchPlace.find(request, reader)
-        var matches = try reader.matches(
+        let matches = try reader.matches(
             of: vector,
             since: request.since ?? .distantPast,
             attributes: request.attributes.map { ($0.key, $0.value) }
         )
-        // What changed last comes first among equals.
-        matches.sort { ($1.score, $1.memory) < ($0.score, $0.memory) }
         var nearest: [Ranked] = []
-        for match in matches where nearest.count < count {
+        for match in NearestFirst(matches) {
+            guard nearest.count < count else { break }
             guard let memory = try reader.memory(row: match.memory) else { continue }
             if let place, try !place.has(memory, reader) { continue }
             nearest.append(Ranked(memory: memory, score: Double(match.score)))

@@ -36,7 +36,8 @@ struct EmbedderCommandTests {
         let made = try sandbox.must("loci reindex \(embedder)")
         #expect(
             made.output
-                == "Embedded 2 memories with 'pets-and-drinks' with 2 dimensions; 0 have no vector.\n"
+                == "Looked at 2 memories: 2 of the tenant have a vector of 'pets-and-drinks' "
+                + "with 2 dimensions, 0 have none.\n"
         )
         let found = try sandbox.must("loci search --semantic feline -n 1 \(embedder)")
         #expect(found.lines == ["user=bob/pet.md:1:a cat"])
@@ -44,7 +45,7 @@ struct EmbedderCommandTests {
         #expect(json.count == 2)
         #expect(json[0]["path"] == "user=bob/pet.md")
         let again = try sandbox.must("loci reindex --json \(embedder)").json[0]
-        #expect(again["embedded"] == 0)
+        #expect(again["lookedAt"] == 0)
         #expect(again["vectors"]?["dimensions"] == 2)
         let status = try sandbox.must("loci status --json").json[0]["vectors"]
         #expect(status?["embedder"] == "pets-and-drinks")
