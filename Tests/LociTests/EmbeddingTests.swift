@@ -190,6 +190,30 @@ struct EmbeddingTests {
         #expect(try tenant.embeddingStatus().waiting == 0)
     }
 
+    @Test("does not take the vectors for its own that came in their place while it was asking")
+    func replacedMeanwhile() async throws {
+        try await addThree()
+        try await embed()
+        let (tenant, origin) = (tenant, origin)
+        let request = SearchRequest(try SearchQuery(meaning: "feline"))
+        let replacing = InterruptedEmbedder {
+            try tenant.catalog.write(.normal, origin: origin) { tx in
+                try tx.endVectors()
+                try tx.beginVectors(.live, of: EmbedderModel(id: "other", dimensions: 4))
+            }
+        }
+        #expect(
+            await failure { _ = try await tenant.search(request, by: .meaning, with: replacing) }
+                == .embedderMismatch
+        )
+        try await embed(.all)
+        let ending = InterruptedEmbedder { try tenant.endSearch(origin: origin) }
+        #expect(
+            await failure { _ = try await tenant.search(request, by: .meaning, with: ending) }
+                == .wrongState
+        )
+    }
+
     @Test("leaves out what is no text, too large, empty, or has no vector, and counts it")
     func none() async throws {
         try await add("a/1", "cat")
@@ -297,6 +321,21 @@ struct EmbeddingTests {
         try await embed()
         let status = try tenant.embeddingStatus()
         #expect(status.embedded == 130 && status.waiting == 0)
+    }
+}
+
+/// Says what the script would, after something else has happened.
+private struct InterruptedEmbedder: Embedder, EmbedderSession {
+    let model = EmbedderModel(id: "meanings", dimensions: 4)
+    let meanwhile: @Sendable () throws -> Void
+
+    func run<R: Sendable>(
+        _ body: @escaping @Sendable (any EmbedderSession) throws(LociError) -> R
+    ) async throws(LociError) -> R { try body(self) }
+
+    func vectors(of inputs: [EmbedderInput]) throws(LociError) -> [[Float]?] {
+        do { try meanwhile() } catch { Issue.record(error) }
+        return inputs.map { _ in [1, 0, 0, 0] }
     }
 }
 
