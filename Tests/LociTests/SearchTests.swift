@@ -217,8 +217,11 @@ struct SearchTests {
 
     @Test("refuses more words than it can answer soon")
     func tooManyWords() throws {
-        let words = String(repeating: "a ", count: SearchQuery.mostPhrases + 1)
+        let words = String(repeating: "a ", count: SearchQuery.mostWords + 1)
         #expect(throws: LociError.self) { try SearchQuery(words) }
+        #expect(throws: LociError.self) { try SearchQuery("\"\(words)\"") }
+        let sentence = String(repeating: "語", count: SearchQuery.mostWords + 1)
+        #expect(throws: LociError.self) { try SearchQuery(sentence) }
         let nested = String(repeating: "(", count: 100) + "a" + String(repeating: ")", count: 100)
         #expect(throws: LociError.self) { try SearchQuery(nested) }
     }
