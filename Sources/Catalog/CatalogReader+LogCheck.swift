@@ -112,6 +112,16 @@ private struct LogWalk: ~Copyable {
         if let expected, expected.number > mark.number {
             return fail(mark.number + 1, "the change whose hash was given is missing")
         }
+        if let expected, expected.number < check.anchor.number {
+            return fail(
+                expected.number,
+                "the change whose hash was given is kept no longer, and cannot be compared"
+            )
+        }
+        if let expected, expected.number == check.anchor.number, expected.hash != check.anchor.hash
+        {
+            return fail(expected.number, "the change has another hash than the one that was given")
+        }
         for (memory, number) in forgotten where purged[memory, default: 0] < number {
             return fail(number, "its text is gone, and its memory was not purged")
         }

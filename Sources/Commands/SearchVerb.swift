@@ -29,6 +29,7 @@ struct SearchVerb: AsyncParsableCommand {
     var under: String?
     @Option(
         name: .long,
+        parsing: .unconditional,
         help: ArgumentHelp("Only what changed since then, or so long ago.", valueName: "time")
     )
     var since: String?
@@ -60,7 +61,20 @@ struct SearchVerb: AsyncParsableCommand {
             limit: limit
         )
         request.offset = offset
-        let page = try tenant.search(request)
+        var page = try tenant.search(request)
+        // One call ranks so many at once.
+        while let next = page.next, page.hits.count < limit {
+            request.cursor = next
+            request.offset = 0
+            request.limit = limit - page.hits.count
+            let more = try tenant.search(request)
+            page = SearchPage(
+                hits: page.hits + more.hits,
+                next: more.next,
+                total: page.total,
+                waiting: more.waiting
+            )
+        }
         try print(page)
         if !speech.quiet { try tell(page, tenant) }
         if page.hits.isEmpty { throw ExitStatus.no }

@@ -69,6 +69,13 @@ public struct SearchPage: Hashable, Sendable {
     /// How many memories could not be indexed before this search, as the catalog could not be
     /// written: what they hold now is not among the hits, nor is what they held.
     public let waiting: Int
+
+    package init(hits: [SearchHit], next: SearchCursor?, total: Int?, waiting: Int) {
+        self.hits = hits
+        self.next = next
+        self.total = total
+        self.waiting = waiting
+    }
 }
 
 /// Where a search goes on.

@@ -33,6 +33,8 @@ public struct SearchQuery: Hashable, Sendable {
     /// The most words, those of phrases counted; each costs time, and a page of memory for each part
     /// that the index has.
     package static let mostWords = 128
+    /// The most beginnings of words: each may stand for very many.
+    package static let mostBeginnings = 8
     /// The longest query, in bytes.
     package static let longest = 4096
 

@@ -7,6 +7,7 @@ struct SearchQueryReader {
     private var position = 0
     private var depth = 0
     private var wordCount = 0
+    private var beginningCount = 0
 
     /// Parentheses within parentheses.
     private static let deepest = 16
@@ -195,6 +196,14 @@ struct SearchQueryReader {
         guard wordCount <= SearchQuery.mostWords else {
             throw wrong(
                 "has more than \(SearchQuery.mostWords) words",
+                at: start,
+                remedy: "Search for fewer."
+            )
+        }
+        if isPrefix { beginningCount += 1 }
+        guard beginningCount <= SearchQuery.mostBeginnings else {
+            throw wrong(
+                "has more than \(SearchQuery.mostBeginnings) beginnings of words",
                 at: start,
                 remedy: "Search for fewer."
             )

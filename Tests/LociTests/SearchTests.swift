@@ -226,6 +226,20 @@ struct SearchTests {
         #expect(throws: LociError.self) { try SearchQuery(nested) }
     }
 
+    @Test(
+        "finds its line in a text of one line of a mebibyte that is full of it",
+        .timeLimit(.minutes(1))
+    )
+    func longLine() async throws {
+        let text = String(repeating: "a, ", count: (1 << 20) / 3)
+        for number in 0..<3 { try await add("user=a/topic=b/\(number)", text) }
+        #expect(try names("a").count == 3)
+        #expect(try names("\"a a a a\"").count == 3)
+        #expect(throws: LociError.self) {
+            try SearchQuery(String(repeating: "a* ", count: SearchQuery.mostBeginnings + 1))
+        }
+    }
+
     // MARK: Words
 
     @Test(
