@@ -28,6 +28,8 @@ package enum CollectReason: String, Hashable, Sendable {
     case expired
     /// Its memory was purged.
     case purged
+    /// No row named it; a repair has kept elsewhere what it held.
+    case unnamed
 }
 
 /// A key that waits to be collected, as its row was read.
