@@ -71,8 +71,8 @@ extension CatalogReader {
 extension CatalogMender {
     /// ④ Of a memory there are its revisions, whose keys have its id, its attributes and its log.
     ///
-    /// It stands where it stood if its names are there, else in the trash. One whose purge is recorded
-    /// stays gone.
+    /// It stands where it stood if its names are there, else in the trash; when it was made, its id
+    /// says, to the millisecond. One whose purge is recorded stays gone.
     mutating func mendMemories() throws {
         let rows = try numbers(
             """
@@ -119,7 +119,7 @@ extension CatalogMender {
             .blob(id.bytes),
             .blob(try name(of: row, id, entry, newest).bytes),
             .integer(Int64(node.rawValue)),
-            .integer(try created(row, id).nanoseconds),
+            .integer(id.time.nanoseconds),
             .integer(newest.created.nanoseconds),
             .integer(Int64(newest.number.rawValue)),
             SQLValue(entry == nil ? since.rawValue : nil),
@@ -140,18 +140,6 @@ extension CatalogMender {
         if let entry { return entry.name }
         let suffix = revision.blobKey.split(separator: ".").last.map(String.init) ?? "bin"
         return Name(unchecked: Array("\(id).\(suffix)".utf8))
-    }
-
-    /// Of a memory that nobody gave another time, the log has it; else the id has it, to the
-    /// millisecond.
-    private func created(_ row: Int64, _ id: MemoryID) throws(SQLError) -> Timestamp {
-        let first = try reader.connection.first(
-            "SELECT time FROM change WHERE memory = \(row) AND op = 'add' ORDER BY seq LIMIT 1"
-        ) { row throws(SQLError) in Timestamp(nanoseconds: row.integer(0)) }
-        guard let first, abs(first.nanoseconds - id.time.nanoseconds) < 1_000_000_000 else {
-            return id.time
-        }
-        return first
     }
 
     /// What changes did to a memory, newest first.
@@ -196,9 +184,10 @@ extension CatalogMender {
     /// ⑥ The newest revision that is left is the current one.
     mutating func mendCurrents() throws {
         for memory in try reader.memoriesWithoutRevision() {
-            let left = try numbers(
-                "SELECT max(number) FROM revision WHERE memory = \(memory.row) AND beside = 0"
-            ).first ?? 0
+            let left =
+                try numbers(
+                    "SELECT max(number) FROM revision WHERE memory = \(memory.row) AND beside = 0"
+                ).first ?? 0
             guard left > 0 else { continue }
             try tx.run(
                 "UPDATE memory SET revision = ? WHERE id = ?",
@@ -271,13 +260,14 @@ extension CatalogMender {
         return true
     }
 
-    /// Lets a revision name bytes that were put back, and gives its old key up.
+    /// Lets a revision name bytes that were put back, and gives its old key up, if that is one.
     ///
     /// Returns false where it changed since it was read.
     package mutating func putBack(
         _ revision: RevisionRow,
         _ content: PlacedContent,
-        from source: String
+        from source: String,
+        givingUpKey: Bool
     ) throws -> Bool {
         guard try isStill(revision) else { return false }
         try note(
@@ -288,7 +278,7 @@ extension CatalogMender {
         )
         try describe(revision, content.blobKey, content.layout, content.size, content.hash)
         try tx.forgetCollectable(content.blobKey)
-        try tx.collect(revision.blobKey, notBefore: tx.now, reason: .unnamed)
+        if givingUpKey { try tx.collect(revision.blobKey, notBefore: tx.now, reason: .unnamed) }
         if try reader.memory(row: revision.memory)?.revision == revision.number {
             tx.newTexts.append(NewText(revision.memory, revision.number, content))
         }

@@ -125,7 +125,10 @@ extension CatalogMender {
             """
         )
         for entry in adrift {
-            try remove(entry, "was in a directory that is not there; what it names gets its place anew")
+            try remove(
+                entry,
+                "was in a directory that is not there; what it names gets its place anew"
+            )
         }
     }
 
@@ -139,11 +142,25 @@ extension CatalogMender {
             try note(2, entry.name.description, "its file is known again")
             return try tx.insert(node)
         }
-        if holds || entry.layouts.contains(table.listed.bit) {
+        // In the listed layout directories may be empty.
+        let isListed = entry.layouts.contains(table.listed.bit)
+        if try holds || isListed && !isWanted(entry, table.listed) {
             try note(2, entry.name.description, "is a directory again", directory: entry.node)
             return try tx.insert(directory(entry.node, isForeign: isForeign))
         }
         try remove(entry, "led nowhere")
+    }
+
+    /// Whether a memory of this name lacks one: then it is the memory's, and comes with its place.
+    private func isWanted(_ entry: Entry, _ layout: Layout) throws(SQLError) -> Bool {
+        try reader.statement(
+            """
+            SELECT 1 FROM memory m WHERE m.name = ? AND m.trashed IS NULL AND NOT EXISTS
+                (SELECT 1 FROM entry e WHERE e.node = m.node AND e.layouts & ? <> 0) LIMIT 1
+            """
+        ).first(.blob(entry.name.bytes), .integer(layout.bit.rawValue)) { _ throws(SQLError) in
+            true
+        } ?? false
     }
 
     private mutating func remove(_ entry: Entry, _ message: String) throws(SQLError) {
@@ -270,7 +287,8 @@ extension CatalogReader {
             return "stands in a directory of layout \(layout.number) that no path leads to"
         }
         guard found.names == belongs else {
-            return "stands in \"/\(NamePath(found.names))\" of layout \(layout.number), and belongs "
+            return
+                "stands in \"/\(NamePath(found.names))\" of layout \(layout.number), and belongs "
                 + "in \"/\(NamePath(belongs))\""
         }
         guard Self.isName(entry.name, of: memory) else {

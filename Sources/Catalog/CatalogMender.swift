@@ -239,9 +239,10 @@ package struct CatalogMender {
 
     /// ⑩ They are names only: what they led to was purged or is lost.
     private mutating func mendPast() throws {
-        let count = try numbers(
-            "SELECT count(*) FROM entry_past WHERE \(Self.isPastOfNothing)"
-        ).first ?? 0
+        let count =
+            try numbers(
+                "SELECT count(*) FROM entry_past WHERE \(Self.isPastOfNothing)"
+            ).first ?? 0
         guard count > 0 else { return }
         try tx.reader.connection.run("DELETE FROM entry_past WHERE \(Self.isPastOfNothing)")
         try note(2, "\(count) names of the past", "led to no memory, and are forgotten")

@@ -66,7 +66,8 @@ struct StoreDiagnosis {
         found.look(at: "space") { [path] found in
             let space = try File.open(path, [.readOnly, .directory]).space()
             let free = ByteCount(Int64(clamping: space.available))
-            let remedy = "Free some there, or let old history go: loci retention, then: loci gc --delete"
+            let remedy =
+                "Free some there, or let old history go: loci retention, then: loci gc --delete"
             if space.available < 16 << 20 {
                 found.fail("space", "\(free) are free.", remedy)
             } else if space.available < space.total / 20 {

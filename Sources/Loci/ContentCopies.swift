@@ -63,7 +63,8 @@ struct ContentCopies {
             return named
         }
         for (key, hash) in named where self.wanted.contains(hash) {
-            guard let digest = try Self.digest(key, tenant.blobs), digest.sha256 == hash.bytes else {
+            guard let digest = try Self.digest(key, tenant.blobs), digest.sha256 == hash.bytes
+            else {
                 continue
             }
             take(hash, copy(key, digest.size))

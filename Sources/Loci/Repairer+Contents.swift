@@ -83,20 +83,24 @@ extension Repairer {
         _ copies: ContentCopies
     ) throws(LociError) {
         let revision = damage.revision
+        let key = try? BlobKey(revision.blobKey)
         var aside: String?
-        if damage.found != nil, let key = try? BlobKey(revision.blobKey) {
-            aside = try keepAside(key)
-        }
+        if damage.found != nil, let key { aside = try keepAside(key) }
         let hashes = [revision.hash] + (damage.logged.map { [$0] } ?? [])
         if let hash = hashes.first(where: { copies[$0] != nil }), let copy = copies[hash],
             let placed = try place(copy, hash, revision.memory, revision.number)
         {
             return try mend { [tenant] mender in
                 let content = try tenant.confirm(placed.content, for: placed.fields, in: mender.tx)
-                _ = try mender.putBack(revision, content, from: copy.place)
+                _ = try mender.putBack(
+                    revision,
+                    content,
+                    from: copy.place,
+                    givingUpKey: key != nil
+                )
             }
         }
-        guard let aside, let key = try? BlobKey(revision.blobKey) else { return }
+        guard let aside, let key else { return }
         // Else whoever reads it would take it for what was written.
         try mend { [tenant] mender in
             guard try mender.isStill(revision) else { return }
@@ -154,8 +158,10 @@ extension Repairer {
         let digest = try storing { () throws(BlobError) in try tenant.blobs.hash(key) }
         let twin = kept[try ContentHash(bytes: digest.sha256)].flatMap { try? BlobKey($0) }
         let message: String
-        if let twin, try storing({ () throws(BlobError) in try tenant.blobs.hash(twin) }) == digest {
-            message = "no revision names it; its bytes are those of \(twin), and it can be collected"
+        if let twin, try storing({ () throws(BlobError) in try tenant.blobs.hash(twin) }) == digest
+        {
+            message =
+                "no revision names it; its bytes are those of \(twin), and it can be collected"
         } else {
             message = "no revision names it; it is kept at \(try keepAside(key))"
         }

@@ -45,8 +45,9 @@ public struct Finding: Hashable, Sendable, CustomStringConvertible {
             rule: 1,
             subject: damaged.revision.blobKey,
             message: damaged.problem,
-            remedy: "give a backup that has it: loci fsck --repair --yes --from BACKUP; or go back to "
-                + "another revision: loci restore PATH --revision N"
+            remedy: "give a backup that has it: loci fsck --repair --yes --from BACKUP; or go back "
+                + "to another revision: loci restore PATH --revision N; one that is not current goes "
+                + "with the past that is kept no longer: loci retention"
         )
     }
 }

@@ -29,6 +29,11 @@ public struct RepairReport: Hashable, Sendable {
     public var repairs: [Repair]
     /// What is still not as it must be, each with its remedy.
     public var left: [Finding]
+
+    package init(repairs: [Repair], left: [Finding]) {
+        self.repairs = repairs
+        self.left = left
+    }
 }
 
 extension Tenant {

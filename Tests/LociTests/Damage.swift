@@ -82,7 +82,9 @@ enum Damage: String, CaseIterable, Sendable, CustomTestStringConvertible {
         case .strayLink:
             try File.workingDirectory.makeSymbolicLink(data + "link", to: "/etc/passwd")
         case .foreignGone:
-            let number = try victim.first("SELECT number FROM node WHERE kind = 3")
+            let number = try victim.first(
+                "SELECT number FROM node WHERE kind = 3 AND memory IS NULL"
+            )
             try File.workingDirectory.unlink("\(victim.directory)/foreign/\(number)")
         default: Issue.record("\(self) does nothing")
         }
@@ -119,7 +121,9 @@ private struct Victim {
         get throws { try first("SELECT blob_key FROM revision WHERE \(current)") }
     }
 
-    func remove(_ key: String) throws { try File.workingDirectory.unlink("\(directory)/data/\(key)") }
+    func remove(_ key: String) throws {
+        try File.workingDirectory.unlink("\(directory)/data/\(key)")
+    }
 
     /// Not in place: a backup may share the file.
     func replace(_ key: String, by text: String) throws {
@@ -187,7 +191,7 @@ private struct Victim {
         case .pastOfNothing:
             "INSERT INTO entry_past VALUES (4294967296, x'61', 4294967299, 1, 1, 2, 12345)"
         case .textOfNothing: "INSERT INTO unsearchable VALUES (12345, 1, 1)"
-        case .foreignNodeLost: "DELETE FROM node WHERE kind = 3"
+        case .foreignNodeLost: "DELETE FROM node WHERE kind = 3 AND memory IS NULL"
         default: nil
         }
     }

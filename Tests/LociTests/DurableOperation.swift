@@ -266,7 +266,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     private func content(of memory: Memory, _ tenant: Tenant) async throws -> [UInt8] {
         do {
             return try await tenant.content(of: memory.id)
-        } catch where isRepair {
+        } catch  where isRepair {
             return []
         }
     }

@@ -70,7 +70,8 @@ struct DurableStepTests {
         let state = try await operation.state(tenant)
         if !operation.isInParts { #expect([states.before, states.after].contains(state)) }
         if failure == nil { #expect(state == states.after, "\(place): said to be done") }
-        if state != states.after {
+        // Not all that a repair has to do can be seen.
+        if state != states.after || operation.isRepair {
             try await operation.run(tenant)
             let again = try await operation.state(tenant)
             #expect(again == states.after, "\(place)")

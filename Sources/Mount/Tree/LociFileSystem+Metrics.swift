@@ -27,11 +27,12 @@ extension LociFileSystem {
     /// What `stats` says, a word and a value a line.
     func stats(_ reader: CatalogReader) throws -> String {
         let staged = staging.status()
-        var lines = try TenantStatistics(reader).lines + [
-            ("staged_files", "\(staged.files)"), ("staged_bytes", "\(staged.bytes)"),
-            ("generated_nodes", "\(generated.count)"),
-            ("requests", "\(requestCounts.all.reduce(0) { $0 + Int($1.count) })"),
-        ]
+        var lines =
+            try TenantStatistics(reader).lines + [
+                ("staged_files", "\(staged.files)"), ("staged_bytes", "\(staged.bytes)"),
+                ("generated_nodes", "\(generated.count)"),
+                ("requests", "\(requestCounts.all.reduce(0) { $0 + Int($1.count) })"),
+            ]
         if let resident = RunningProcess.current.residentBytes {
             lines.append(("resident_bytes", "\(resident)"))
         }
