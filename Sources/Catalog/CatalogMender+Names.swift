@@ -122,6 +122,8 @@ extension CatalogMender {
             SELECT directory, name, node, layouts, since FROM entry e
             WHERE layouts < \(LayoutSet.foreign.rawValue) AND NOT EXISTS
                 (SELECT 1 FROM node n WHERE n.number = e.directory AND n.kind <> 2)
+            AND EXISTS
+                (SELECT 1 FROM layout l WHERE l.state < 3 AND e.layouts >> l.slot & 1)
             """
         )
         for entry in adrift {
