@@ -25,7 +25,7 @@ struct RepairTests {
             "DELETE FROM node WHERE kind = 1",
             "UPDATE entry SET layouts = 1 WHERE node IN (SELECT node FROM memory WHERE id % 2 = 0)",
             "DELETE FROM node WHERE number IN (SELECT node FROM memory)",
-            "UPDATE entry SET directory = 4294967296 WHERE node IN (SELECT node FROM memory)",
+            "UPDATE OR IGNORE entry SET directory = 4294967296 WHERE node IN (SELECT node FROM memory)",
             "UPDATE layout SET target = 0",
             "UPDATE layout SET listed = 0; DELETE FROM listing WHERE layout = 2",
         ]
