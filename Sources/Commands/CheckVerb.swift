@@ -85,7 +85,7 @@ struct CheckVerb: AsyncParsableCommand {
             try output.line(json(report, id))
         } else {
             for repair in report.repairs {
-                try output.line(Name.printable("\(id): mended: \(repair)"))
+                try output.line(Name.printable("\(id): done: \(repair)"))
             }
             for finding in report.left {
                 try output.line(Name.printable("\(id): \(finding)"))

@@ -107,7 +107,7 @@ extension Repairer {
             try mender.note(
                 1,
                 revision.blobKey,
-                "is not what was written; what is left of it is at \(aside)",
+                "what was there is not what was written, and is kept at \(aside): reading fails now",
                 memory: revision.memory
             )
             try storing { () throws(BlobError) in _ = try tenant.blobs.remove(key) }

@@ -172,7 +172,7 @@ extension Tenant {
     ) throws(LociError) -> String? {
         guard let key = try? BlobKey(revision.blobKey) else { return "is no key of a blob" }
         do throws(BlobError) {
-            guard let size = try blobs.size(of: key) else { return "the content is missing" }
+            guard let size = try blobs.size(of: key) else { return missing(key) }
             guard size == revision.size else {
                 return "the content has \(size) bytes, not \(revision.size)"
             }
@@ -180,9 +180,16 @@ extension Tenant {
             return try blobs.hash(key).sha256 == revision.hash.bytes
                 ? nil : "the content has another SHA-256"
         } catch {
-            if case .notFound = error { return "the content is missing" }
+            if case .notFound = error { return missing(key) }
             throw LociError(blob: error)
         }
+    }
+
+    /// What was not what its row says, a repair has kept aside under the same key.
+    private func missing(_ key: BlobKey) -> String {
+        let aside = "\(Self.lostAndFound)/\(key)"
+        return StoreFiles.exists("\(directory)/\(aside)")
+            ? "the content is missing; what was there is at \(aside)" : "the content is missing"
     }
 
     /// Rule 3: every file under `data/` is named by a revision, or may be collected.
