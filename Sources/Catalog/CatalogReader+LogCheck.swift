@@ -25,10 +25,15 @@ extension CatalogReader {
     /// Follows the chain of the change log from where it begins to its newest change.
     ///
     /// `expecting`: a mark that was written down before, which the log must still hold.
+    /// `head`: the newest change, where it is another than the catalog has noted.
     ///
     /// Complexity: reads every change once.
-    package func verifyLog(expecting: LogMark? = nil) throws(SQLError) -> LogCheck {
-        var walk = LogWalk(anchor: try logAnchor(), head: try logHead(), expected: expecting)
+    package func verifyLog(
+        expecting: LogMark? = nil,
+        head: LogMark? = nil
+    ) throws(SQLError) -> LogCheck {
+        let noted = try logHead()
+        var walk = LogWalk(anchor: try logAnchor(), head: head ?? noted, expected: expecting)
         let statement = try statement(
             """
             SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,

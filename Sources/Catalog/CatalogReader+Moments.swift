@@ -162,18 +162,6 @@ extension CatalogReader {
         return PastTree(number: number, layout: layout)
     }
 
-    /// How many revisions are kept that no memory shows now, and their bytes.
-    ///
-    /// Complexity: reads every revision.
-    package func supersededRevisions() throws(SQLError) -> (count: Int64, bytes: Int64) {
-        try statement(
-            """
-            SELECT count(*), coalesce(sum(r.size), 0)
-            FROM revision r JOIN memory m ON m.id = r.memory WHERE r.number <> m.revision
-            """
-        ).first { row throws(SQLError) in (row.integer(0), row.integer(1)) } ?? (0, 0)
-    }
-
     // MARK: Names of the past
 
     /// What a name in a directory was.

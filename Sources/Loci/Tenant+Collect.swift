@@ -181,7 +181,7 @@ extension Tenant {
                 try blobs.removePartials(besides: key, before: before.nanoseconds)
             case .purged:
                 try blobs.removePartials(besides: key, before: now.nanoseconds)
-            case .moved, .expired, nil: break
+            case .moved, .expired, .unnamed, nil: break
             }
             return wasThere
         }

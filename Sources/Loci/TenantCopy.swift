@@ -213,7 +213,7 @@ struct TenantCopy {
         return gone
     }
 
-    private static func copyFile(_ from: String, _ to: String) throws(Errno) {
+    static func copyFile(_ from: String, _ to: String) throws(Errno) {
         let status = try File.status(of: from, .noFollow)
         let partial = to + ".new"
         do throws(Errno) { try File.workingDirectory.unlink(partial) } catch .noSuchFile {}
