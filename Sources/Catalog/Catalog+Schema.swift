@@ -102,6 +102,7 @@ enum Schema {
             PRIMARY KEY (memory, number)) STRICT, WITHOUT ROWID;
         CREATE INDEX revision_layout ON revision(layout);
         CREATE UNIQUE INDEX revision_blob ON revision(blob_key);
+        CREATE UNIQUE INDEX revision_since ON revision(since);
 
         CREATE TABLE change(
             seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, session TEXT NOT NULL,

@@ -264,14 +264,15 @@ extension CatalogReader {
     }
 
     /// The revision that a change made; nil where it is not kept, or the change made none.
+    ///
+    /// Also of a change that was cut off the log.
     package func revisionFile(madeBy number: ChangeNumber) throws(SQLError) -> RevisionFile? {
         try statement(
             """
             SELECT r.memory, r.number, r.size, r.sha256, r.since, r.created, r.mtime,
                    n.mode, n.uid, n.gid
-            FROM change c JOIN revision r ON r.memory = c.memory AND r.since = c.seq
-            JOIN memory m ON m.id = r.memory JOIN node n ON n.number = m.node
-            WHERE c.seq = ?
+            FROM revision r JOIN memory m ON m.id = r.memory JOIN node n ON n.number = m.node
+            WHERE r.since = ?
             """
         ).first(.integer(number.rawValue)) { row throws(SQLError) in RevisionFile(row) }
     }

@@ -138,6 +138,8 @@ package enum Setting {
     package static let blobsHeldUntil = "blobs_held_until"
     /// Set while the database's file may still hold what a purge deleted.
     package static let needsScrub = "needs_scrub"
+    /// Set where the text index holds words of a memory that was purged.
+    package static let strayWords = "stray_words"
     /// 0 where no text index is kept.
     package static let search = "search"
     /// Where a directory goes that is being moved in batches.

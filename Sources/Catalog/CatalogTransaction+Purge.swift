@@ -47,7 +47,7 @@ extension CatalogTransaction {
     package func purge(_ memory: MemoryRow) throws {
         precondition(memory.trashed != nil, "only what has no name is purged")
         try seal(memory)
-        _ = try forgetText(of: memory.row)
+        if try !forgetText(of: memory.row) { try setSetting(Setting.strayWords, .integer(1)) }
         try deleteNames(of: memory)
         try giveUpBlobs(of: memory)
         try deleteRows(of: memory)

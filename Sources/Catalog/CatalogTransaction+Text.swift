@@ -29,13 +29,13 @@ extension CatalogTransaction {
 
     /// Indexes texts that this transaction made current, and all that waits.
     private func indexAll(_ texts: [NewText]) throws(SQLError) {
-        var newest: [Int64: NewText] = [:]
-        for text in texts { newest[text.memory] = text }
+        var newest: [Int64: Int] = [:]
+        for (index, text) in texts.enumerated() { newest[text.memory] = index }
         var items: [TextIndex.Item] = []
         for revision in try reader.waitingTexts(limit: .max) where newest[revision.memory] == nil {
             items.append(TextIndex.Item(revision) { self.content(revision) })
         }
-        for text in texts where newest[text.memory]?.revision == text.revision {
+        for (index, text) in texts.enumerated() where newest[text.memory] == index {
             let entry = TextIndex.Entry(size: text.size) {
                 if let bytes = text.bytes { return bytes }
                 let revision = try? self.reader.revision(of: text.memory, text.revision)
@@ -164,6 +164,7 @@ extension CatalogTransaction {
         )
         try run("DELETE FROM waiting")
         try removeSetting(Setting.search)
+        try removeSetting(Setting.strayWords)
         return true
     }
 
@@ -173,6 +174,7 @@ extension CatalogTransaction {
         try reader.connection.execute(TextIndex.live.dropping)
         try reader.connection.execute(TextIndex.live.ddl)
         try run("DELETE FROM waiting")
+        try removeSetting(Setting.strayWords)
         try setSetting(Setting.search, .integer(0))
     }
 }

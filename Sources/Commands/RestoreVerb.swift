@@ -130,18 +130,13 @@ struct RestoreVerb: AsyncParsableCommand {
         } else {
             report = try await tenant.restore(
                 under: path,
-                since: try Self.time(since ?? "", now: tenant.clock()),
+                since: try Moment.read(since ?? "", now: tenant.clock()),
                 dryRun: dryRun,
                 origin: who.origin
             )
         }
         try speech.print(report.sentence(dryRun: dryRun)) { report.json }
         try report.throwIfPartial()
-    }
-
-    private static func time(_ text: String, now: Timestamp) throws(LociError) -> Timestamp {
-        if let duration = try? LociDuration.parse(text) { return now - duration }
-        return try Timestamp(text, now: now)
     }
 }
 

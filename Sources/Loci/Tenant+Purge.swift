@@ -47,9 +47,9 @@ extension Tenant {
     ///
     /// In steps that are each durable: ① the rows go, in one transaction for some memories, and
     /// their contents become collectable; ② the contents are removed, by whoever moves the blobs
-    /// where somebody does; ③ `collect` rewrites the database's file, where deleted rows leave
-    /// traces. A crash leaves some memories purged and others as they were, and `collect` finishes
-    /// what was begun.
+    /// where somebody does; ③ `collect` rewrites the text index and the database's file, where
+    /// words and rows that are gone leave traces. A crash leaves some memories purged and others as
+    /// they were, and `collect` finishes what was begun.
     ///
     /// Throws `busy` while a mount still writes: it may hold content of these memories.
     public func purge(
@@ -164,8 +164,8 @@ extension Tenant {
         }
     }
 
-    /// ③ Rewrites the database's file where a purge left traces of deleted rows in it, and has mounts
-    /// forget what was written through them.
+    /// ③ Rewrites the text index and the database's file where a purge left traces in them, and has
+    /// mounts forget what was written through them.
     ///
     /// Returns whether there are no traces.
     func scrubIfNeeded(origin: Origin) throws(LociError) -> Bool {
@@ -173,12 +173,24 @@ extension Tenant {
         guard let since else { return true }
         // The rows that name them go when they are removed.
         guard try read({ reader in try reader.purgedBlobCount() }) == 0 else { return false }
-        guard try areJournalsEmpty(), try catalog.scrub() else { return false }
+        guard try areJournalsEmpty() else { return false }
+        try forgetWords(origin)
+        guard try catalog.scrub() else { return false }
         return try catalog.write(.full, origin: origin) { tx in
             // Not where another purge came between.
             guard try tx.reader.setting(Setting.needsScrub) == since else { return false }
             try tx.removeSetting(Setting.needsScrub)
             return true
+        }
+    }
+
+    /// Writes the text index anew without the words that were taken out of it; where some could not
+    /// be, since a content was damaged, it is built anew from the contents that there are.
+    private func forgetWords(_ origin: Origin) throws(LociError) {
+        if try read({ reader in try reader.setting(Setting.strayWords) }) != nil {
+            _ = try rebuildTextIndex(origin: origin)
+        } else {
+            try catalog.write(.normal, origin: origin) { try $0.mergeWords() }
         }
     }
 

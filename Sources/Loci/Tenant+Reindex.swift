@@ -22,20 +22,28 @@ extension Tenant {
     ) async throws(LociError) -> Int64 {
         try await work { [self] () throws(LociError) in
             defer { progress?.finish() }
-            let lock = try indexerLock()
-            defer { try? lock.unlock() }
-            try catalog.write(.normal, origin: origin) { try $0.beginTextIndex() }
-            let counts = try read { try $0.memoryCounts() }
-            var done: Int64 = 0
-            repeat {
-                try forEachUnindexed { (memories) throws(LociError) in
-                    try self.index(memories, in: .building, origin)
-                    done += Int64(memories.count)
-                    progress?.report(done, of: max(done, counts.live + counts.trashed))
-                }
-            } while try !catalog.write(.full, origin: origin) { try $0.swapTextIndex() }
-            return done
+            return try rebuildTextIndex(origin: origin, progress: progress)
         }
+    }
+
+    /// The same on this thread.
+    func rebuildTextIndex(
+        origin: Origin,
+        progress: ProgressFeed? = nil
+    ) throws(LociError) -> Int64 {
+        let lock = try indexerLock()
+        defer { try? lock.unlock() }
+        try catalog.write(.normal, origin: origin) { try $0.beginTextIndex() }
+        let counts = try read { try $0.memoryCounts() }
+        var done: Int64 = 0
+        repeat {
+            try forEachUnindexed { (memories) throws(LociError) in
+                try self.index(memories, in: .building, origin)
+                done += Int64(memories.count)
+                progress?.report(done, of: max(done, counts.live + counts.trashed))
+            }
+        } while try !catalog.write(.full, origin: origin) { try $0.swapTextIndex() }
+        return done
     }
 
     /// Indexes the memories below a directory anew, in the live index.

@@ -91,7 +91,7 @@ final class Sandbox: Sendable {
             log.row_factory = sqlite3.Row
             for row in log.execute("SELECT * FROM change WHERE op = ? ORDER BY seq",
                     ["\(operation)"]):
-                print(json.dumps(dict(row)))'
+                print(json.dumps(dict(row), default=bytes.hex))'
             """
         ).json
     }

@@ -33,7 +33,7 @@ struct FullDiskTests {
 
     @Test("import and add exit 9, a write fails with ENOSPC, and what was there stays whole")
     func writesFail() throws {
-        let tenant = try small("size=6m")
+        let tenant = try small("size=8m")
         defer { end(tenant) }
         let outcome = try tenant.must(
             """
@@ -41,6 +41,8 @@ struct FullDiskTests {
             for i in $(seq 200); do
                 head -c 48000 /dev/urandom | base64 >"$W/big/user=u9/topic=t9/b$i.md"
             done
+            # What the catalog needs for a mount and a file's birth, and far less than the file.
+            head -c 500000 /dev/zero >"$S/reserve"
             status=0
             loci import "$W/big" --store "$S" --scheme-of-source 'user={user}/topic={topic}' \
                 2>"$W/import.err" || status=$?
@@ -49,6 +51,7 @@ struct FullDiskTests {
             head -c 6000000 /dev/zero | loci add - --name z.md --set user=u1 --set topic=t1 \
                 --store "$S" 2>"$W/add.err" || status=$?
             echo "add $status $(cat "$W/add.err")"
+            rm "$S/reserve"
             loci mount "$S" "$M"
             status=0
             dd if=/dev/zero of="$M/user=u1/topic=t1/big.md" bs=64k count=100 2>"$W/dd.err" || status=$?

@@ -68,6 +68,25 @@ struct PurgeTests {
         #expect(try await tenant.check(contents: true) == [])
     }
 
+    @Test("takes the words of a memory out of the index also where its content was damaged")
+    func forgetsWordsOfDamagedContent() async throws {
+        _ = try await tenant.append(bytes("other"), at: NamePath("user=u/o.md"), origin: origin)
+        let id = try await tenant.append(
+            bytes("Xylophone"),
+            at: NamePath("user=u/x.md"),
+            origin: origin
+        ).id
+        tenant.indexWaiting()
+        let damage = "find '\(made.path)' -name '\(id)*' -exec sh -c 'echo damaged >$0' {} ';'"
+        #expect(try run(["/bin/sh", "-c", damage]) == 0)
+        #expect(try traces() == ["Xylophone"])
+        try await tenant.delete(id, origin: origin)
+        _ = try await tenant.purge([id], origin: origin)
+        #expect(!(try await tenant.collect(delete: true, origin: origin).hasTraces))
+        #expect(try traces() == [])
+        #expect(try await tenant.check(contents: true) == [])
+    }
+
     @Test("leaves stubs in the change log, which stays whole")
     func leavesStubs() async throws {
         let id = try await addSecret()
