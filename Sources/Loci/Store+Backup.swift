@@ -81,6 +81,34 @@ extension Store {
         }
     }
 
+    /// The tenants that have a backup here.
+    ///
+    /// Throws `notAStore` where there is none, or where one was begun and not finished.
+    public func backups() throws(LociError) -> [TenantID] {
+        let whole = try tenantIDs()
+        let begun = try StoreFiles.names(in: path).filter { name in
+            (try? TenantID(name)).map { !whole.contains($0) } == true
+                && StoreFiles.isDirectory("\(path)/\(name)")
+        }
+        if let name = begun.min() {
+            throw LociError(
+                .notAStore,
+                subject: "\(path)/\(name)",
+                message: "The backup of \(name) in \(path) was not finished.",
+                remedy: "Finish it with: loci backup create \(path)"
+            )
+        }
+        guard !whole.isEmpty else {
+            throw LociError(
+                .notAStore,
+                subject: path,
+                message: "\(path) has no backup of any tenant.",
+                remedy: "Make one with: loci backup create \(path)"
+            )
+        }
+        return whole
+    }
+
     /// Checks a tenant's backup: every rule that holds for a tenant, every content by its SHA-256, and
     /// that its change log is the one that it was made with.
     ///
