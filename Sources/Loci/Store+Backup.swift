@@ -42,7 +42,8 @@ extension Store {
             var report = CopyReport()
             try backup.exclusively { () throws(LociError) in
                 try backup.refuseOther(directory)
-                if !StoreFiles.exists(directory) { try backup.makeDirectories(directory) }
+                // An earlier one may have been killed anywhere in it.
+                try backup.makeDirectories(directory)
                 let copy = TenantCopy(source: tenant, directory: directory, nodeGap: 0) {
                     () throws(LociError) in
                     let left = Timestamp(nanoseconds: until) - tenant.clock()

@@ -140,17 +140,17 @@ struct BackupTests {
         #expect(try await again.check(contents: true) == [])
     }
 
-    @Test("that was not finished is no backup, until it is made again", arguments: [false, true])
-    func unfinished(hasMark: Bool) async throws {
+    /// What a crash leaves out of a first backup, besides its catalog: that comes last.
+    static let missing = [[], ["backup.json"], ["backup.json", "data", "foreign", "lock", "wake"]]
+
+    @Test("that was not finished is no backup, until it is made again", arguments: missing)
+    func unfinished(missing: [String]) async throws {
         try await fill()
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         let backup = try Store.open(at: directory)
         #expect(try backup.backups() == [.main])
-        // What a crash leaves before the catalog is there; its mark is there before it.
-        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"]
-            + (hasMark ? [] : ["backup.json"])
-        {
-            _ = try? File.workingDirectory.unlink("\(directory)/main/\(name)")
+        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] + missing {
+            #expect(try run(["/bin/rm", "-rf", "\(directory)/main/\(name)"]) == 0)
         }
         #expect(await failure { _ = try backup.backups() } == .notAStore)
         #expect(await failure { _ = try await backup.checkBackup(.main) } == .unknownTenant)
@@ -159,8 +159,7 @@ struct BackupTests {
             await failure { _ = try await backup.restoreBackup(.main, to: target) }
                 == .unknownTenant
         )
-        let report = try await made.store.backUp(.main, to: directory, origin: origin)
-        #expect(report.kept == report.contents)
+        _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try backup.backups() == [.main])
         #expect(try await backup.checkBackup(.main) == [])
         #expect(try await state(try await restored()) == state(tenant))
