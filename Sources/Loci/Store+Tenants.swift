@@ -146,11 +146,11 @@ extension Store {
         try finish(making, as: id)
     }
 
-    /// A tenant's directory with all that is in it but the catalog.
+    /// A tenant's directory with all that is in it but the catalog; what is there of it stays.
     func makeDirectories(_ making: String) throws(LociError) {
-        try StoreFiles.makeDirectory(making, mode: 0o700)
-        for name in ["data", "staging", "foreign", "lock"] {
-            try StoreFiles.makeDirectory("\(making)/\(name)", mode: 0o700)
+        for path in [making] + ["data", "staging", "foreign", "lock"].map({ "\(making)/\($0)" })
+        where !StoreFiles.exists(path) {
+            try StoreFiles.makeDirectory(path, mode: 0o700)
         }
         for name in ["lock/writer", "lock/mover", "lock/preparer", "wake"] {
             try StoreFiles.naming("\(making)/\(name)") { () throws(Errno) in
