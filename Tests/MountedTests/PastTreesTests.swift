@@ -306,7 +306,7 @@ struct PastTreesTests {
         #expect(try mounted.walk(".loci/trash") == [".loci/trash/user=bob/topic=auth/a.md"])
         let second = try mounted.addLayout("topic={topic}/user={user}")
         try mounted.list(layout: second)
-        let follows = try mounted.eventually {
+        let follows = mounted.eventually {
             (try? mounted.walk(".loci/trash")) == [".loci/trash/topic=auth/user=bob/a.md"]
         }
         #expect(follows != nil)
