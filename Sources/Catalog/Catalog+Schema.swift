@@ -115,8 +115,9 @@ enum Schema {
         CREATE INDEX change_conflict ON change(memory) WHERE op = 'conflict';
 
         CREATE TABLE purged(
-            memory INTEGER PRIMARY KEY, ulid BLOB NOT NULL UNIQUE CHECK (length(ulid) = 16),
+            memory INTEGER PRIMARY KEY, ulid BLOB NOT NULL CHECK (length(ulid) = 16),
             since INTEGER NOT NULL) STRICT;
+        CREATE INDEX purged_ulid ON purged(ulid);
 
         CREATE TABLE migration(
             id INTEGER PRIMARY KEY, from_layout INTEGER NOT NULL, to_layout INTEGER NOT NULL,

@@ -1,6 +1,17 @@
-import SQL
+package import SQL
 
 extension CatalogCheck {
+    /// Whether the text index needs no rebuilding.
+    package static func isTextIndexRight(_ reader: CatalogReader) throws(SQLError) -> Bool {
+        for question in textQuestions {
+            let finding = try reader.connection.first(question.sql + " LIMIT 1") {
+                row throws(SQLError) in row.text(0)
+            }
+            if finding != nil { return false }
+        }
+        return true
+    }
+
     /// That the text index has each memory's current revision, and no memory that is not there.
     ///
     /// Words that lead nowhere are no error: see `TextIndex`.

@@ -12,15 +12,31 @@ package enum CatalogCheck {
         package let rule: Int
         package let subject: String
         package let message: String
+        /// What to do where `fsck --repair` cannot mend it.
+        package let remedy: String
 
         package var description: String { "rule \(rule): \(subject): \(message)" }
 
-        package init(rule: Int, subject: String, message: String) {
+        package init(
+            rule: Int,
+            subject: String,
+            message: String,
+            remedy: String = CatalogCheck.restoring
+        ) {
             self.rule = rule
             self.subject = subject
             self.message = message
+            self.remedy = remedy
         }
     }
+
+    /// What is left to do about rows of which nothing says what they were.
+    package static let restoring =
+        "restore the tenant from a backup under another id: "
+        + "loci backup restore BACKUP STORE --tenant ID --as NEW"
+    private static let keeping =
+        "no change can be put back; keep a copy of the store for whoever looks into it, and go on, "
+        + "or \(restoring)"
 
     /// Runs every question, at most `limit` findings each.
     ///
@@ -35,16 +51,27 @@ package enum CatalogCheck {
                 question.sql + " LIMIT \(limit)"
             ) { row throws(SQLError) in row.text(0) }
             findings += rows.map {
-                Finding(rule: question.rule, subject: $0, message: question.message)
+                Finding(
+                    rule: question.rule,
+                    subject: $0,
+                    message: question.message,
+                    remedy: question.remedy
+                )
             }
         }
-        for layout in try reader.layouts().liveLayouts {
+        // Without a listed layout or a target, which was found above, there is no table of them.
+        for layout in (try? reader.layouts())?.liveLayouts ?? [] {
             findings += try namesMissing(reader, layout, limit: limit)
         }
         let log = try reader.verifyLog()
         if let broken = log.broken {
             findings.append(
-                Finding(rule: 7, subject: "change \(broken.number)", message: broken.message)
+                Finding(
+                    rule: 7,
+                    subject: "change \(broken.number)",
+                    message: broken.message,
+                    remedy: keeping
+                )
             )
         }
         return findings
@@ -53,8 +80,21 @@ package enum CatalogCheck {
     struct Question {
         let rule: Int
         let message: String
+        var remedy = CatalogCheck.restoring
         let sql: String
     }
+
+    /// The highest number that a node has, or that something knows a node by.
+    static let highestNode = """
+        SELECT max(coalesce((SELECT max(number) FROM node), 0),
+                   coalesce((SELECT max(node) FROM memory), 0),
+                   coalesce((SELECT max(node) FROM entry), 0))
+        """
+
+    static let memoriesOfWrongSize = """
+        SELECT m.id FROM memory m JOIN node n ON n.number = m.node
+        JOIN revision r ON r.memory = m.id AND r.number = m.revision WHERE n.size <> r.size
+        """
 
     private static let questions = [
         Question(
@@ -77,9 +117,17 @@ package enum CatalogCheck {
             rule: 1,
             message: "a memory's node shows another size than its current revision",
             sql: """
-                SELECT r.blob_key FROM memory m JOIN node n ON n.number = m.node
+                SELECT r.blob_key FROM memory m
                 JOIN revision r ON r.memory = m.id AND r.number = m.revision
-                WHERE n.size <> r.size
+                WHERE m.id IN (\(memoriesOfWrongSize))
+                """
+        ),
+        Question(
+            rule: 2,
+            message: "the next node would get a number that is taken",
+            sql: """
+                SELECT 'next_node' WHERE (\(highestNode)) >=
+                    coalesce((SELECT value FROM setting WHERE key = 'next_node'), 0)
                 """
         ),
         Question(
@@ -104,7 +152,7 @@ package enum CatalogCheck {
             message: "a memory's node belongs to another memory",
             sql: """
                 SELECT lower(hex(m.ulid)) FROM memory m LEFT JOIN node n ON n.number = m.node
-                WHERE n.memory IS NOT m.id
+                WHERE n.memory IS NOT m.id OR n.kind <> 2
                 """
         ),
         Question(

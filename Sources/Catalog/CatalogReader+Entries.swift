@@ -123,8 +123,8 @@ extension CatalogReader {
 
     /// The names from a root down to `directory`, and the layouts that have it.
     ///
-    /// Returns nil where the directory has no name any more. For a root, no names and all layouts
-    /// that begin there.
+    /// Returns nil where the directory has no name any more, and where damage made it lie in itself.
+    /// For a root, no names and all layouts that begin there.
     package func path(
         ofDirectory directory: NodeNumber
     ) throws -> (root: NodeNumber, names: [Name], layouts: LayoutSet)? {
@@ -132,7 +132,10 @@ extension CatalogReader {
         var names: [Name] = []
         var set: LayoutSet?
         var current = directory
-        while true {
+        // Met again where the way up is a circle: the mark moves on at each doubling of the depth.
+        var mark: NodeNumber?
+        while current != mark {
+            if names.count & (names.count - 1) == 0 { mark = current }
             let beginning = table.served.filter { $0.root == current }
             if !beginning.isEmpty || current == Catalog.rootNode {
                 let all = beginning.reduce(LayoutSet.foreign) { $0.union($1.bit) }
@@ -145,6 +148,7 @@ extension CatalogReader {
             names.append(entry.name)
             current = entry.directory
         }
+        return nil
     }
 
     /// Follows `path` from `root`.

@@ -25,10 +25,15 @@ extension CatalogReader {
     /// Follows the chain of the change log from where it begins to its newest change.
     ///
     /// `expecting`: a mark that was written down before, which the log must still hold.
+    /// `head`: the newest change, where it is another than the catalog has noted.
     ///
     /// Complexity: reads every change once.
-    package func verifyLog(expecting: LogMark? = nil) throws(SQLError) -> LogCheck {
-        var walk = LogWalk(anchor: try logAnchor(), head: try logHead(), expected: expecting)
+    package func verifyLog(
+        expecting: LogMark? = nil,
+        head: LogMark? = nil
+    ) throws(SQLError) -> LogCheck {
+        let noted = try logHead()
+        var walk = LogWalk(anchor: try logAnchor(), head: head ?? noted, expected: expecting)
         let statement = try statement(
             """
             SELECT seq, time, session, actor, uid, pid, process, reason, op, memory, directory,
@@ -80,6 +85,10 @@ private struct LogWalk: ~Copyable {
         check.changes += 1
         if kept != nil {
             check.forgotten += 1
+            // What the hash of such a row does not cover.
+            guard [7, 11, 13, 14].allSatisfy({ statement.isNull($0) }) else {
+                return fail(row.number, "its text was gone, and it has one again")
+            }
             guard let memory = row.memory else {
                 return fail(row.number, "its text is gone, and it is of no memory")
             }
@@ -111,6 +120,16 @@ private struct LogWalk: ~Copyable {
         }
         if let expected, expected.number > mark.number {
             return fail(mark.number + 1, "the change whose hash was given is missing")
+        }
+        if let expected, expected.number < check.anchor.number {
+            return fail(
+                expected.number,
+                "the change whose hash was given is kept no longer, and cannot be compared"
+            )
+        }
+        if let expected, expected.number == check.anchor.number, expected.hash != check.anchor.hash
+        {
+            return fail(expected.number, "the change has another hash than the one that was given")
         }
         for (memory, number) in forgotten where purged[memory, default: 0] < number {
             return fail(number, "its text is gone, and its memory was not purged")

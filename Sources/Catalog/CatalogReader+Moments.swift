@@ -104,6 +104,15 @@ extension CatalogReader {
         }
     }
 
+    /// That what was at the change that a moment meant a while ago is still whole: for work that
+    /// takes more than one transaction.
+    ///
+    /// Throws `notFound`, `snapshotNotFound`.
+    package func requireStill(_ number: ChangeNumber, _ moment: PastMoment) throws {
+        if case .snapshot(let name) = moment, try existingSnapshot(name).number == number { return }
+        try requireKept(number, moment)
+    }
+
     private func requireKept(_ number: ChangeNumber, _ moment: PastMoment) throws {
         let kept = try keptSince()
         if number >= kept { return }
@@ -125,9 +134,11 @@ extension CatalogReader {
         throw LociError(
             .snapshotNotFound,
             subject: name,
-            message: "There is no snapshot \"\(name)\".",
+            message:
+                "There is no snapshot \"\(name)\", nor is that a time or the number of a change.",
             remedy: near.map { "Did you mean \"\($0)\"?" }
-                ?? "See which there are with: loci snapshot list"
+                ?? "A time is 2024-02-29, 2024-02-29T12:30:00Z, yesterday or -2h; for snapshots see: "
+                + "loci snapshot list"
         )
     }
 
@@ -149,18 +160,6 @@ extension CatalogReader {
             )
         }
         return PastTree(number: number, layout: layout)
-    }
-
-    /// How many revisions are kept that no memory shows now, and their bytes.
-    ///
-    /// Complexity: reads every revision.
-    package func supersededRevisions() throws(SQLError) -> (count: Int64, bytes: Int64) {
-        try statement(
-            """
-            SELECT count(*), coalesce(sum(r.size), 0)
-            FROM revision r JOIN memory m ON m.id = r.memory WHERE r.number <> m.revision
-            """
-        ).first { row throws(SQLError) in (row.integer(0), row.integer(1)) } ?? (0, 0)
     }
 
     // MARK: Names of the past
@@ -282,16 +281,26 @@ extension CatalogReader {
         of memory: Int64,
         number: RevisionNumber
     ) throws(SQLError) -> RevisionFile? {
-        try revisionFiles(of: memory, after: RevisionNumber(number.rawValue - 1), limit: 1)
-            .first { $0.number == number }
+        try statement(
+            """
+            SELECT r.memory, r.number, r.size, r.sha256, r.since, r.created, r.mtime,
+                   n.mode, n.uid, n.gid
+            FROM revision r JOIN memory m ON m.id = r.memory JOIN node n ON n.number = m.node
+            WHERE r.memory = ? AND r.number = ?
+            """
+        ).first(.integer(memory), .integer(Int64(number.rawValue))) { row throws(SQLError) in
+            RevisionFile(row)
+        }
     }
 
-    /// When a memory's newest revision was committed, one beside the current one included.
-    package func newestRevision(of memory: Int64) throws(SQLError) -> Timestamp? {
-        try statement("SELECT max(created) FROM revision WHERE memory = ?")
-            .first(.integer(memory)) { row throws(SQLError) in
-                row.optionalInteger(0).map { Timestamp(nanoseconds: $0) }
-            } ?? nil
+    /// When the list of a memory's revisions last changed: when the newest was committed, one beside
+    /// the current one included, and a nanosecond later for each number that is kept no longer.
+    package func revisionsChanged(of memory: Int64) throws(SQLError) -> Timestamp? {
+        try statement(
+            "SELECT max(created) + max(number) - count(*) FROM revision WHERE memory = ?"
+        ).first(.integer(memory)) { row throws(SQLError) in
+            row.optionalInteger(0).map { Timestamp(nanoseconds: $0) }
+        } ?? nil
     }
 
     /// Kept revisions of a memory above a number, oldest first.

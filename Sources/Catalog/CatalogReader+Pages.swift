@@ -96,12 +96,13 @@ extension CatalogReader {
         } ?? nil
     }
 
-    /// The number of a memory's row, also of one that was purged.
+    /// The number of a memory's row, also of one that was purged: of several, since an archive brought
+    /// it back, the last.
     package func row(ofMemory id: MemoryID) throws(SQLError) -> Int64? {
         try statement(
             """
             SELECT coalesce((SELECT id FROM memory WHERE ulid = ?1),
-                            (SELECT memory FROM purged WHERE ulid = ?1))
+                            (SELECT max(memory) FROM purged WHERE ulid = ?1))
             """
         ).first(.blob(id.bytes)) { row throws(SQLError) in row.optionalInteger(0) } ?? nil
     }

@@ -22,6 +22,12 @@ package struct TextCounts: Hashable, Sendable {
 }
 
 extension CatalogReader {
+    /// Whether the tables of an index are there.
+    func hasTextIndex(_ index: TextIndex) throws(SQLError) -> Bool {
+        try statement("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?")
+            .first(.text(index.words)) { _ throws(SQLError) in true } ?? false
+    }
+
     /// Hands over memories outside the trash whose text matches, what was committed last first.
     ///
     /// `match`: an expression of the engine; only `SearchQuery` writes those.

@@ -28,6 +28,11 @@ package enum CollectReason: String, Hashable, Sendable {
     case expired
     /// Its memory was purged.
     case purged
+    /// No row named it; a repair has kept elsewhere what it held.
+    case unnamed
+
+    /// How long a key of a purged memory stays where a blob was about to be put there.
+    static let purgeGrace: Duration = .seconds(10)
 }
 
 /// A key that waits to be collected, as its row was read.

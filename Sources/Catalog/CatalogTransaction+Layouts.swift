@@ -61,7 +61,7 @@ extension CatalogTransaction {
 
     /// Notes which layout is listed from a change on: trees of the past are those of the layout
     /// that was listed then.
-    private func noteListed(_ layout: LayoutNumber, since: ChangeNumber) throws(SQLError) {
+    func noteListed(_ layout: LayoutNumber, since: ChangeNumber) throws(SQLError) {
         try run(
             "INSERT INTO listing(since, layout) VALUES (?, ?)",
             .integer(since.rawValue),

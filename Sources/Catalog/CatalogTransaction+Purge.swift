@@ -128,13 +128,16 @@ extension CatalogTransaction {
         for revision in try reader.revisions(of: memory.row) {
             try collect(revision.blobKey, notBefore: now, reason: .purged)
         }
-        // Places that its blobs moved away from; a reader that has one in hand has to do without.
+        // Places that its blobs moved away from; a reader that has one in hand has to do without. One
+        // where a blob is about to stand waits until whoever puts it there has found the row gone.
         try run(
             """
-            UPDATE collectable SET not_before = ?, reason = 'purged'
-            WHERE reason NOT IN ('placing', 'moving') AND instr(blob_key, ?)
+            UPDATE collectable SET reason = 'purged',
+                not_before = iif(reason IN ('placing', 'moving'), ?2, ?1)
+            WHERE reason <> 'purged' AND instr(blob_key, ?3)
             """,
             .integer(now.nanoseconds),
+            .integer((now + CollectReason.purgeGrace).nanoseconds),
             .text(memory.id.description)
         )
     }

@@ -55,7 +55,8 @@ extension CatalogTransaction {
     /// long as rows rise, and writes a part of the index where they do not.
     package func index(_ index: TextIndex, _ items: [TextIndex.Item]) throws(SQLError) {
         // What is new to its tenant has no row.
-        try remove(items.lazy.filter { !$0.isNew }.map(\.memory), from: index)
+        let isWhole = try remove(items.lazy.filter { !$0.isNew }.map(\.memory), from: index)
+        if !isWhole { try setSetting(Setting.strayWords, .integer(1)) }
         var row = try lastRow(of: index)
         for item in items {
             let number = SQLValue.integer(Int64(item.revision.rawValue))
@@ -78,7 +79,6 @@ extension CatalogTransaction {
     /// Takes memories out of an index.
     ///
     /// Returns false where a content cannot be read, so that its words stay and lead nowhere.
-    @discardableResult
     private func remove(
         _ memories: some Sequence<Int64>,
         from index: TextIndex
@@ -122,21 +122,27 @@ extension CatalogTransaction {
 
     /// Takes a memory that is about to end out of the index, before its revisions end.
     ///
-    /// An index that is being built is given up: it may hold the memory too. Until `mergeWords`,
-    /// traces of its words may stay in the database's pages.
+    /// Out of one that is being built too; that is given up where its words cannot be taken out.
+    /// Until `mergeWords`, traces of its words may stay in the database's pages.
     ///
     /// Returns false where its words stay until the index is built anew.
     package func forgetText(of memory: Int64) throws(SQLError) -> Bool {
-        try reader.connection.execute(TextIndex.building.dropping)
+        if try reader.hasTextIndex(.building), try !remove([memory], from: .building) {
+            try reader.connection.execute(TextIndex.building.dropping)
+        }
         try run("DELETE FROM waiting WHERE memory = ?", .integer(memory))
         return try remove([memory], from: .live)
     }
 
-    /// Writes the index anew without what was removed from it.
+    /// Writes the index, and one that is being built, anew without what was removed from it.
     ///
     /// Complexity: reads and writes all of the index.
     package func mergeWords() throws(SQLError) {
-        try run("INSERT INTO memory_text(memory_text) VALUES ('optimize')")
+        for index in [TextIndex.live, .building] where try reader.hasTextIndex(index) {
+            try reader.connection.execute(
+                "INSERT INTO \(index.words)(\(index.words)) VALUES ('optimize')"
+            )
+        }
     }
 
     // MARK: Rebuilding

@@ -118,6 +118,9 @@ package final class CatalogTransaction {
         return first..<nextNode
     }
 
+    /// Gives out no number below `number` any more.
+    func skipNodeNumbers(below number: UInt64) { nextNode = max(nextNode, number) }
+
     package func insert(_ node: Node) throws(SQLError) {
         try run(
             """

@@ -57,7 +57,7 @@ struct BackupVerb: AsyncParsableCommand {
         func run() async throws {
             let backup = try StoreFinder.open(directory)
             var isClean = true
-            for id in try tenant.map({ [try TenantID($0)] }) ?? backup.tenantIDs() {
+            for id in try tenant.map({ [try TenantID($0)] }) ?? backup.backups() {
                 let made = try backup.backupTime(id)
                 let findings = try await showing("checking \(id)", speech) { feed in
                     try await backup.checkBackup(id, progress: feed)
@@ -108,7 +108,7 @@ struct BackupVerb: AsyncParsableCommand {
         func run() async throws {
             let backup = try StoreFinder.open(directory)
             let name = try `as`.map { text in try TenantID(text) }
-            for id in try tenant.map({ [try TenantID($0)] }) ?? backup.tenantIDs() {
+            for id in try tenant.map({ [try TenantID($0)] }) ?? backup.backups() {
                 let report = try await showing("restoring \(id)", speech) { feed in
                     try await backup.restoreBackup(id, to: target, as: name, progress: feed)
                 }

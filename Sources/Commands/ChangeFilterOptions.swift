@@ -27,10 +27,18 @@ struct ChangeFilterOptions: ParsableArguments {
     )
     var memory: String?
 
-    @Option(name: .long, help: ArgumentHelp("Not before: 10m ago, or a time.", valueName: "time"))
+    @Option(
+        name: .long,
+        parsing: .unconditional,
+        help: ArgumentHelp("Not before: 10m ago, or a time.", valueName: "time")
+    )
     var since: String?
 
-    @Option(name: .long, help: ArgumentHelp("Not after it.", valueName: "time"))
+    @Option(
+        name: .long,
+        parsing: .unconditional,
+        help: ArgumentHelp("Not after it.", valueName: "time")
+    )
     var until: String?
 
     @OptionGroup var place: StoreOptions

@@ -33,7 +33,7 @@ struct LociCommand: AsyncParsableCommand {
                     name: "TRUST",
                     subcommands: [
                         CheckVerb.self, CollectVerb.self, AuditVerb.self, WatchVerb.self,
-                        BackupVerb.self, ReindexVerb.self,
+                        BackupVerb.self, ReindexVerb.self, DoctorVerb.self, StatsVerb.self,
                     ]
                 ),
             ]

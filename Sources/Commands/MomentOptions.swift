@@ -5,6 +5,7 @@ import Loci
 struct MomentOptions: ParsableArguments {
     @Option(
         name: .long,
+        parsing: .unconditional,
         help: ArgumentHelp(
             "As it was then: a time such as 2024-02-29 or -2h, a change, or a snapshot.",
             valueName: "moment"

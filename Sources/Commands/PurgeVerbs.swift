@@ -51,7 +51,7 @@ struct PurgeVerb: AsyncParsableCommand {
         _ place: StoreOptions
     ) throws(LociError) -> (tenant: Tenant, id: MemoryID) {
         let (tenant, path) = try StoreFinder.place(argument, place)
-        let memory = try tenant.trashed(at: path)
+        let memory = try tenant.trashed(at: path, onlyOne: true)
         guard memory.isTrashed else {
             throw LociError(
                 .wrongState,

@@ -20,6 +20,7 @@ struct RestoreVerb: AsyncParsableCommand {
     var revision: Int?
     @Option(
         name: .long,
+        parsing: .unconditional,
         help: ArgumentHelp("Go back to this moment: a time or a change.", valueName: "moment")
     )
     var at: String?
@@ -29,6 +30,7 @@ struct RestoreVerb: AsyncParsableCommand {
     var under: String?
     @Option(
         name: .long,
+        parsing: .unconditional,
         help: ArgumentHelp(
             "With --under: only what was deleted since then, such as 10m.",
             valueName: "time"
@@ -149,6 +151,8 @@ extension RestoreReport {
         if places > 0 { text += ", attributes and places of \(Grouped.text(places))" }
         text += "."
         for path in paths.prefix(Self.kept) { text += "\n\(path)" }
+        let more = untrashed + places - paths.count
+        if more > 0 { text += "\n… and \(Grouped.text(more)) more" }
         return text
     }
 
@@ -181,7 +185,9 @@ extension RestoreReport {
 extension Tenant {
     /// The memory in the trash that had a path in the listed layout: of several the one that was
     /// deleted last, or the one that `name~id` names.
-    func trashed(at path: NamePath) throws(LociError) -> Memory {
+    ///
+    /// `onlyOne`: throws `wrongState` where it is not the only one, since what follows cannot be undone.
+    func trashed(at path: NamePath, onlyOne: Bool = false) throws(LociError) -> Memory {
         if path.names.count == 1, let text = path.last?.utf8String,
             let id = try? MemoryID(text)
         {
@@ -189,16 +195,27 @@ extension Tenant {
         }
         let scheme = try listedLayout().scheme
         var found: (memory: Memory, deleted: ChangeNumber)?
+        var all: [MemoryID] = []
         var cursor: ListCursor?
         repeat {
             let page = try listTrash(after: cursor)
             for memory in page.memories where try isNamed(memory, path, scheme) {
+                all.append(memory.id)
                 let changes = try history(of: memory.id, limit: 1)
                 let deleted = changes.first?.number ?? ChangeNumber(0)
                 if deleted > found?.deleted ?? ChangeNumber(-1) { found = (memory, deleted) }
             }
             cursor = page.next
         } while cursor != nil
+        if onlyOne, all.count > 1 || (!all.isEmpty && (try? memory(at: path)) != nil) {
+            throw LociError(
+                .wrongState,
+                subject: path.description,
+                message: "Several memories had or have the path '\(path)'; in the trash are "
+                    + all.map(\.description).joined(separator: ", ") + ".",
+                remedy: "Name the one that is meant by its id."
+            )
+        }
         if let found { return found.memory }
         // Neither there nor in the trash: the error of a path that is not there fits.
         return try memory(at: path)

@@ -35,6 +35,7 @@ struct SearchVerb: AsyncParsableCommand {
     var under: String?
     @Option(
         name: .long,
+        parsing: .unconditional,
         help: ArgumentHelp("Only what changed since then, or so long ago.", valueName: "time")
     )
     var since: String?
@@ -84,12 +85,23 @@ struct SearchVerb: AsyncParsableCommand {
     }
 
     private func search(_ request: SearchRequest, _ tenant: Tenant) async throws -> SearchPage {
-        guard let ranking else { return try tenant.search(request) }
-        return try await tenant.search(
-            request,
-            by: ranking,
-            with: meaning.embedder(for: hybrid ? "--hybrid" : "--semantic", speech)
-        )
+        if let ranking {
+            return try await tenant.search(
+                request,
+                by: ranking,
+                with: meaning.embedder(for: hybrid ? "--hybrid" : "--semantic", speech)
+            )
+        }
+        var page = try tenant.search(request)
+        // One call ranks so many at once.
+        while let next = page.next, page.hits.count < limit {
+            var rest = request
+            rest.cursor = next
+            rest.offset = 0
+            rest.limit = limit - page.hits.count
+            page = page.followed(by: try tenant.search(rest))
+        }
+        return page
     }
 
     private func print(_ page: SearchPage) throws(LociError) {

@@ -1,60 +1,6 @@
 import ArgumentParser
 import Loci
 
-struct CheckVerb: AsyncParsableCommand {
-    static var configuration: CommandConfiguration {
-        CommandConfiguration(
-            commandName: "fsck",
-            abstract: "Check everything that must always hold.",
-            discussion: "Exit 0 when all is well, 1 when something is not."
-        )
-    }
-
-    @Flag(name: .long, help: "Do not read the contents: only whether they are there.")
-    var quick = false
-    @OptionGroup var place: TenantsOptions
-    @OptionGroup var speech: SpeechOptions
-
-    func run() async throws {
-        let (store, ids) = try StoreFinder.tenants(place)
-        var isClean = true
-        try await EachTenant.run(ids, speech) { id in
-            let tenant = try store.tenant(id)
-            Mounts.askToCommit(tenant)
-            let findings = try await showing("checking \(id)", speech) { feed in
-                try await tenant.check(contents: !quick, progress: feed)
-            }
-            if !findings.isEmpty { isClean = false }
-            try report(findings, id)
-        }
-        if !isClean { throw ExitStatus.no }
-    }
-
-    private func report(_ findings: [Finding], _ id: TenantID) throws(LociError) {
-        guard !speech.quiet else { return }
-        var output = Output()
-        if speech.json {
-            let list = findings.map { finding -> JSON in
-                [
-                    "rule": .integer(Int64(finding.rule)), "subject": .string(finding.subject),
-                    "message": .string(finding.message),
-                ]
-            }
-            try output.line([
-                "tenant": .string(id.rawValue), "clean": .bool(findings.isEmpty),
-                "findings": .array(list),
-            ])
-        } else {
-            for finding in findings { try output.line("\(id): \(finding)") }
-            try output.line(
-                findings.isEmpty
-                    ? "\(id): clean" : "\(id): \(Grouped.counted(findings.count, "finding"))"
-            )
-        }
-        try output.flush()
-    }
-}
-
 struct CollectVerb: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(

@@ -74,12 +74,23 @@ extension Tenant {
 
     /// The changes after a number, oldest first, at most `limit`.
     ///
-    /// Throws `notFound` where retention has cut some of them off the log: a feed has no gap.
+    /// Throws `notFound` where retention has cut some of them off the log: a feed has no gap;
+    /// `futureDate` for a number that is ahead of it.
     public func feed(
         after number: ChangeNumber,
         limit: Int = 1000
     ) throws(LociError) -> [Change] {
         let changes = try changes(after: number, limit: limit)
+        if changes.isEmpty, case let last = try lastChange(), number > last {
+            throw LociError(
+                .futureDate,
+                subject: "change \(number)",
+                message:
+                    "There is no change \(number) yet: the newest is \(last). A cursor that is "
+                    + "ahead is of another tenant, or of what a backup was restored over.",
+                remedy: "Begin anew with what is there: --from \(last)"
+            )
+        }
         guard let first = changes.first, first.number.rawValue != number.rawValue + 1 else {
             return changes
         }

@@ -11,7 +11,8 @@ extension LociError {
                 .corrupt,
                 subject: key.text,
                 message: "The content at data/\(key) is missing.",
-                remedy: "See what else is with: loci fsck",
+                remedy: "Put it back from wherever its bytes still are, with: "
+                    + "loci fsck --repair --yes --from BACKUP",
                 cause: error
             )
         case .occupied(let key), .corruptCopy(let key):

@@ -17,6 +17,8 @@ struct PastRestore {
     }
 
     let tenant: Tenant
+    let moment: PastMoment
+    /// The change that it means.
     let number: ChangeNumber
     let scope: Scope
     let origin: Origin
@@ -24,8 +26,15 @@ struct PastRestore {
     /// Memories that this run put into the trash only to free their names.
     private var freed: Set<Int64> = []
 
-    init(tenant: Tenant, number: ChangeNumber, scope: Scope, origin: Origin) {
+    init(
+        tenant: Tenant,
+        to moment: PastMoment,
+        number: ChangeNumber,
+        scope: Scope,
+        origin: Origin
+    ) {
         self.tenant = tenant
+        self.moment = moment
         self.number = number
         self.scope = scope
         self.origin = origin
@@ -177,6 +186,7 @@ struct PastRestore {
         var trashed = 0
         var freed: [Int64] = []
         try tenant.catalog.write(.full, origin: origin) { tx in
+            try tx.reader.requireStill(number, moment)
             for row in rows {
                 guard let step = try self.step(row, tx.reader), step.memory.trashed == nil,
                     step.wasTrashed || step.isPlaced
@@ -195,6 +205,7 @@ struct PastRestore {
         let contents = try place(steps)
         var report = report
         try tenant.catalog.write(.full, origin: origin) { tx in
+            try tx.reader.requireStill(number, moment)
             let listed = try tx.reader.layouts().listed.number
             for row in rows {
                 guard let step = try self.step(row, tx.reader), step.past != nil else { continue }
@@ -243,7 +254,14 @@ struct PastRestore {
             )
             done.places += 1
         }
-        if step.revision != nil, let content {
+        if step.revision != nil {
+            guard let content else {
+                throw LociError(
+                    .busy,
+                    subject: memory.id.description,
+                    message: "it was changed meanwhile"
+                )
+            }
             let fields = try tx.reader.fields(of: memory)
             memory = try tx.addRevision(
                 memory,

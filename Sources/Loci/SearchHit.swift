@@ -72,6 +72,17 @@ public struct SearchPage: Hashable, Sendable {
     /// Of a search by meaning: how many memories have no vector of their current text, and are not
     /// among the hits for it.
     public internal(set) var unembedded: Int64 = 0
+
+    /// Both as one page: the other goes on where this one ends.
+    package func followed(by other: SearchPage) -> SearchPage {
+        SearchPage(
+            hits: hits + other.hits,
+            next: other.next,
+            total: total,
+            waiting: other.waiting,
+            unembedded: other.unembedded
+        )
+    }
 }
 
 /// What makes a memory a hit, and a better one.

@@ -30,8 +30,11 @@ public struct SearchQuery: Hashable, Sendable {
         package let isPrefix: Bool
     }
 
-    /// The most words and phrases; each costs time.
-    package static let mostPhrases = 64
+    /// The most words, those of phrases counted; each costs time, and a page of memory for each part
+    /// that the index has.
+    package static let mostWords = 128
+    /// The most beginnings of words: each may stand for very many.
+    package static let mostBeginnings = 8
     /// The longest query, in bytes.
     package static let longest = 4096
 

@@ -6,7 +6,8 @@ struct SearchQueryReader {
     private let characters: [Unicode.Scalar]
     private var position = 0
     private var depth = 0
-    private var phraseCount = 0
+    private var wordCount = 0
+    private var beginningCount = 0
 
     /// Parentheses within parentheses.
     private static let deepest = 16
@@ -20,7 +21,7 @@ struct SearchQueryReader {
         guard let node = try either() else {
             throw SearchQuery.wrong(
                 text,
-                phraseCount == 0 ? "is empty" : "has no letter and no digit",
+                wordCount == 0 ? "is empty" : "has no letter and no digit",
                 remedy: "Give a word."
             )
         }
@@ -191,10 +192,18 @@ struct SearchQueryReader {
         from start: Int,
         isPrefix: Bool
     ) throws(LociError) -> SearchNode? {
-        phraseCount += 1
-        guard phraseCount <= SearchQuery.mostPhrases else {
+        wordCount += Self.mostWords(in: content)
+        guard wordCount <= SearchQuery.mostWords else {
             throw wrong(
-                "has more than \(SearchQuery.mostPhrases) words",
+                "has more than \(SearchQuery.mostWords) words",
+                at: start,
+                remedy: "Search for fewer."
+            )
+        }
+        if isPrefix { beginningCount += 1 }
+        guard beginningCount <= SearchQuery.mostBeginnings else {
+            throw wrong(
+                "has more than \(SearchQuery.mostBeginnings) beginnings of words",
                 at: start,
                 remedy: "Search for fewer."
             )
@@ -206,6 +215,20 @@ struct SearchQueryReader {
         var text = String.UnicodeScalarView()
         text.append(contentsOf: content)
         return .phrase(SearchQuery.Phrase(text: String(text), isPrefix: isPrefix))
+    }
+
+    /// How many words a text has for the index, at most: characters of scripts that put no space
+    /// between words are a word each.
+    private static func mostWords(in content: ArraySlice<Unicode.Scalar>) -> Int {
+        var count = 0
+        var isInWord = false
+        for character in content {
+            let isOfWord = isOfWords(character)
+            if isOfWord, !isInWord || character.value >= 0x0E00 { count += 1 }
+            isInWord = isOfWord
+        }
+        // A sign alone is asked for too.
+        return max(1, count)
     }
 
     /// Whether a character is part of words for the index: letters, digits, private use.

@@ -19,6 +19,9 @@ struct SearchWords {
 
     /// After so many words of a text that follow a first match nobody looks for a better line.
     private static let patience = 20_000
+    /// So many comparisons of words one page of hits may cost, some tenths of a second: the lines of
+    /// hits after that are their texts' first.
+    private var left = 10_000_000
     /// The bytes of a line that are shown around its first match.
     private static let shown = 160
 
@@ -36,13 +39,16 @@ struct SearchWords {
     }
 
     /// The line of a text with the most of the phrases, the first of equals.
-    func excerpt(
+    mutating func excerpt(
         of text: [UInt8],
         _ connection: any SQLConnection
     ) throws(SQLError) -> SearchExcerpt {
         var search = LineSearch(text: text)
         var begun: [(phrase: Int, count: Int, start: Int)] = []
-        var left = Self.patience
+        var patience = Self.patience
+        var left = left
+        defer { self.left = left }
+        if left <= 0 { return search.excerpt(around: Self.shown) }
         unsafe try connection.words(of: text) { word, range in
             var going: [(phrase: Int, count: Int, start: Int)] = []
             for index in phrases.indices { begun.append((index, 0, range.lowerBound)) }
@@ -53,9 +59,10 @@ struct SearchWords {
                     going.append((index, count + 1, start))
                 }
             }
+            left -= begun.count
             begun = going
-            if search.hasAny { left -= 1 }
-            return left > 0 && !search.isDone(phrases.count)
+            if search.hasAny { patience -= 1 }
+            return left > 0 && patience > 0 && !search.isDone(phrases.count)
         }
         return search.excerpt(around: Self.shown)
     }
@@ -66,6 +73,8 @@ private struct LineSearch {
     private let text: [UInt8]
     private var line: Line
     private var best: Line?
+    /// Where the search for ends of lines goes on.
+    private var scanned = 0
 
     private struct Line {
         var number = 1
@@ -95,12 +104,11 @@ private struct LineSearch {
 
     private mutating func advance(to offset: Int) {
         var next = line
-        var index = line.start
-        while index < offset {
-            if text[index] == UInt8(ascii: "\n") {
-                next = Line(number: next.number + 1, start: index + 1)
+        while scanned < offset {
+            if text[scanned] == UInt8(ascii: "\n") {
+                next = Line(number: next.number + 1, start: scanned + 1)
             }
-            index += 1
+            scanned += 1
         }
         guard next.start > line.start else { return }
         keepBest()

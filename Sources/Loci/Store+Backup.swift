@@ -42,7 +42,8 @@ extension Store {
             var report = CopyReport()
             try backup.exclusively { () throws(LociError) in
                 try backup.refuseOther(directory)
-                if !StoreFiles.exists(directory) { try backup.makeDirectories(directory) }
+                // An earlier one may have been killed anywhere in it.
+                try backup.makeDirectories(directory)
                 let copy = TenantCopy(source: tenant, directory: directory, nodeGap: 0) {
                     () throws(LociError) in
                     let left = Timestamp(nanoseconds: until) - tenant.clock()
@@ -79,6 +80,34 @@ extension Store {
                 remedy: "Give another directory for the backup."
             )
         }
+    }
+
+    /// The tenants that have a backup here.
+    ///
+    /// Throws `notAStore` where there is none, or where one was begun and not finished.
+    public func backups() throws(LociError) -> [TenantID] {
+        let whole = try tenantIDs()
+        let begun = try StoreFiles.names(in: path).filter { name in
+            (try? TenantID(name)).map { !whole.contains($0) } == true
+                && StoreFiles.isDirectory("\(path)/\(name)")
+        }
+        if let name = begun.min() {
+            throw LociError(
+                .notAStore,
+                subject: "\(path)/\(name)",
+                message: "The backup of \(name) in \(path) was not finished.",
+                remedy: "Finish it with: loci backup create \(path)"
+            )
+        }
+        guard !whole.isEmpty else {
+            throw LociError(
+                .notAStore,
+                subject: path,
+                message: "\(path) has no backup of any tenant.",
+                remedy: "Make one with: loci backup create \(path)"
+            )
+        }
+        return whole
     }
 
     /// Checks a tenant's backup: every rule that holds for a tenant, every content by its SHA-256, and

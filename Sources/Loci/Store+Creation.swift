@@ -90,7 +90,8 @@ extension Store {
 
     /// Marks the directory as ours, and empties one that an earlier try left.
     private static func begin(_ path: String) throws(LociError) {
-        let names = try StoreFiles.names(in: path)
+        // A kill may have left the mark itself half made.
+        let names = try StoreFiles.names(in: path).filter { $0 != unfinished + ".new" }
         if names.isEmpty {
             try StoreFiles.write([], to: path + "/" + unfinished)
             return

@@ -77,7 +77,7 @@ extension Store {
         try exclusively { () throws(LociError) in
             try requireTenant(id)
             try requireAbsent(new)
-            try withoutUsers(id) { () throws(LociError) in
+            try withoutUsers(try tenant(id)) { () throws(LociError) in
                 try StoreFiles.rename(directory(of: id), to: directory(of: new))
                 try StoreFiles.syncDirectory(path)
             }
@@ -93,7 +93,7 @@ extension Store {
         try exclusively { () throws(LociError) in
             try requireTenant(id)
             let grave = "\(path)/\(Self.deletedPrefix)\(try Self.randomName(8))"
-            try withoutUsers(id) { () throws(LociError) in
+            try withoutUsers(try tenant(id)) { () throws(LociError) in
                 try StoreFiles.rename(directory(of: id), to: grave)
                 try StoreFiles.syncDirectory(path)
             }
@@ -146,11 +146,11 @@ extension Store {
         try finish(making, as: id)
     }
 
-    /// A tenant's directory with all that is in it but the catalog.
+    /// A tenant's directory with all that is in it but the catalog; what is there of it stays.
     func makeDirectories(_ making: String) throws(LociError) {
-        try StoreFiles.makeDirectory(making, mode: 0o700)
-        for name in ["data", "staging", "foreign", "lock"] {
-            try StoreFiles.makeDirectory("\(making)/\(name)", mode: 0o700)
+        for path in [making] + ["data", "staging", "foreign", "lock"].map({ "\(making)/\($0)" })
+        where !StoreFiles.exists(path) {
+            try StoreFiles.makeDirectory(path, mode: 0o700)
         }
         for name in ["lock/writer", "lock/mover", "lock/preparer", "wake"] {
             try StoreFiles.naming("\(making)/\(name)") { () throws(Errno) in
@@ -185,11 +185,21 @@ extension Store {
     }
 
     /// Runs `body` while nobody mounts, moves or prepares the tenant, and no transaction runs.
-    private func withoutUsers(
-        _ id: TenantID,
-        _ body: () throws(LociError) -> Void
-    ) throws(LociError) {
-        let tenant = try tenant(id)
+    ///
+    /// `locks`: those that are held meanwhile; without `writer` transactions go on.
+    func withoutUsers<R>(
+        _ tenant: Tenant,
+        locks: [String] = ["mover", "preparer", "writer"],
+        _ body: () throws(LociError) -> R
+    ) throws(LociError) -> R {
+        let id = tenant.id
+        // Each mount begins with it.
+        let recovery = try StoreFiles.naming(tenant.directory + "/staging") { () throws(Errno) in
+            try tenant.staging.recoveryLock()
+        }
+        try Self.take(recovery, of: id, "staging/recovery")
+        var held = [recovery]
+        defer { for lock in held { try? lock.unlock() } }
         if let mount = try tenant.mounts().first {
             throw LociError(
                 .busy,
@@ -198,24 +208,28 @@ extension Store {
                 remedy: "Unmount it with: loci umount \(mount.mountPoint)"
             )
         }
-        var held: [FileLock] = []
-        defer { for lock in held { try? lock.unlock() } }
-        for name in ["mover", "preparer", "writer"] {
-            let file = "\(tenant.directory)/lock/\(name)"
-            let taken: FileLock? = try StoreFiles.naming(file) { () throws(Errno) in
-                let lock = try FileLock(path: file)
-                return try lock.lock(timeout: .seconds(1)) ? lock : nil
-            }
-            guard let taken else {
-                throw LociError(
-                    .busy,
-                    subject: id.rawValue,
-                    message: "Another process works on the tenant '\(id)': it holds \(file).",
-                    remedy: "Wait until it is done, or end it."
-                )
-            }
-            held.append(taken)
+        for name in locks {
+            let lock = try tenant.lock(name)
+            try Self.take(lock, of: id, "lock/\(name)")
+            held.append(lock)
         }
-        try body()
+        return try body()
+    }
+
+    private static func take(
+        _ lock: FileLock,
+        of id: TenantID,
+        _ name: String
+    ) throws(LociError) {
+        let isTaken = try StoreFiles.naming(name) { () throws(Errno) in
+            try lock.lock(timeout: .seconds(1))
+        }
+        if isTaken { return }
+        throw LociError(
+            .busy,
+            subject: id.rawValue,
+            message: "Another process works on the tenant '\(id)': it holds \(name).",
+            remedy: "Wait until it is done, or end it."
+        )
     }
 }

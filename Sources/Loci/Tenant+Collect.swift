@@ -175,9 +175,13 @@ extension Tenant {
     ) throws(LociError) -> Bool {
         try storing { () throws(BlobError) in
             let wasThere = try blobs.remove(key)
-            if reason == .placing || reason == .moving {
+            switch reason {
+            case .placing, .moving:
                 let before = now - Self.placingGrace
                 try blobs.removePartials(besides: key, before: before.nanoseconds)
+            case .purged:
+                try blobs.removePartials(besides: key, before: now.nanoseconds)
+            case .moved, .expired, .unnamed, nil: break
             }
             return wasThere
         }

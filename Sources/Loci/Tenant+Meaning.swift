@@ -73,12 +73,12 @@ extension Tenant {
             case .meaning: try nearest(wanted + 1, request, vector, reader)
             case .both: try fused(request, vector, reader)
             }
-        let words = try SearchWords(request.query.phrases, reader.connection)
+        var words = try SearchWords(request.query.phrases, reader.connection)
         let hits = try ranked.dropFirst(skipped).prefix(limit).map { hit in
             SearchHit(
                 memory: try value(of: hit.memory, reader),
                 score: hit.score,
-                excerpt: try excerpt(of: hit.memory, words, reader)
+                excerpt: try excerpt(of: hit.memory, &words, reader)
             )
         }
         let next = SearchCursor(before: .max, skipping: wanted)

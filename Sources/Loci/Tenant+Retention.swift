@@ -36,14 +36,14 @@ extension Tenant {
     public func historySummary() throws(LociError) -> HistorySummary {
         let retention = try retention()
         return try read { reader in
-            let superseded = try reader.supersededRevisions()
+            let totals = try reader.revisionTotals()
             return HistorySummary(
                 retention: retention,
                 wholeSince: try reader.setting(Setting.keptSinceTime).map {
                     Timestamp(nanoseconds: $0)
                 },
-                revisions: Int(superseded.count),
-                bytes: superseded.bytes,
+                revisions: Int(totals.superseded),
+                bytes: totals.supersededBytes,
                 snapshots: try reader.snapshots().count
             )
         }
@@ -55,10 +55,11 @@ extension Tenant {
     /// How long the past is kept: superseded revisions, former names and attributes, and the change
     /// log.
     public func retention() throws(LociError) -> Duration {
-        try read { reader in
-            try reader.setting(Setting.retentionSeconds).map { .seconds($0) }
-                ?? Self.defaultRetention
-        }
+        try read { reader in try Self.retention(reader) }
+    }
+
+    static func retention(_ reader: CatalogReader) throws -> Duration {
+        try reader.setting(Setting.retentionSeconds).map { .seconds($0) } ?? defaultRetention
     }
 
     /// Sets how long the past is kept.
@@ -91,8 +92,6 @@ extension Tenant {
     /// In short transactions, so that others get in between. The trash stays.
     public func applyRetention(origin: Origin) async throws(LociError) -> RetentionReport {
         try await work { [self] () throws(LociError) in
-            // The index lets go of a former text by its revision.
-            indexWaiting()
             var report = RetentionReport()
             let horizon = clock() - (try retention())
             if try mounts().isEmpty {

@@ -49,12 +49,12 @@ extension Tenant {
             found = try window(request, before: before, reader, isShown)
         }
         let page = found.matches.dropFirst(skipped).prefix(max(0, request.limit))
-        let words = try SearchWords(request.query.phrases, reader.connection)
+        var words = try SearchWords(request.query.phrases, reader.connection)
         let hits = try page.map { match in
             SearchHit(
                 memory: try value(of: match.memory, reader),
                 score: match.score,
-                excerpt: try excerpt(of: match.memory, words, reader)
+                excerpt: try excerpt(of: match.memory, &words, reader)
             )
         }
         return SearchPage(
@@ -138,14 +138,21 @@ extension Tenant {
         remedy: "Make one with: loci reindex"
     )
 
+    /// Says so in its place where a content cannot be read: the other hits are right.
     func excerpt(
         of memory: MemoryRow,
-        _ words: SearchWords,
+        _ words: inout SearchWords,
         _ reader: CatalogReader
     ) throws -> SearchExcerpt {
-        let file = try openBlob(of: memory.row, revision: memory.revision, reader: reader)
-        let text = try file.readAll(limit: Int(TextIndex.largestText))
-        return try words.excerpt(of: text, reader.connection)
+        do {
+            let file = try openBlob(of: memory.row, revision: memory.revision, reader: reader)
+            let text = try file.readAll(limit: Int(TextIndex.largestText))
+            return try words.excerpt(of: text, reader.connection)
+        } catch let error as LociError {
+            return SearchExcerpt(line: 1, text: "(\(error.message))", matches: [])
+        } catch let error as Errno {
+            return SearchExcerpt(line: 1, text: "(unreadable: \(error))", matches: [])
+        }
     }
 }
 

@@ -139,7 +139,13 @@ extension Tenant {
         defer { progress?.finish() }
         try askMountsToCommit()
         let number = try change(at: moment)
-        var restore = PastRestore(tenant: self, number: number, scope: scope, origin: origin)
+        var restore = PastRestore(
+            tenant: self,
+            to: moment,
+            number: number,
+            scope: scope,
+            origin: origin
+        )
         if dryRun { try restore.plan() } else { try restore.run(progress) }
         return restore.report
     }

@@ -53,6 +53,8 @@ extension Tenant {
     /// and is reported.
     ///
     /// `dryRun`: tells what would come back, and changes nothing.
+    ///
+    /// Throws `notFound` for a time before which the past is kept no longer.
     public func restore(
         under path: NamePath,
         since: Timestamp,
@@ -61,7 +63,13 @@ extension Tenant {
     ) async throws(LociError) -> RestoreReport {
         try await work { [self] () throws(LociError) in
             var report = RestoreReport()
-            var after = try read { reader in try reader.change(at: since) }
+            var after = try read { reader in
+                // What was deleted before the log begins has no time any more.
+                guard try reader.keptSince().rawValue > 0 else {
+                    return try reader.change(at: since)
+                }
+                return try reader.change(of: .time(since), now: self.clock())
+            }
             let last = try lastChange()
             while true {
                 let batch = try read { reader in

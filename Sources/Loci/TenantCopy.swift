@@ -87,11 +87,12 @@ public struct CopyReport: Hashable, Sendable {
 /// ```
 ///  ① the catalog, into catalog.db.new      ② contents under its keys: links, else synced copies
 ///  ③ foreign files, copied                 ④ all of it durable; catalog.db.new becomes catalog.db
-///  ⑤ contents that it does not name go
+///  ⑤ backup.json                           ⑥ contents that it does not name go
 /// ```
 ///
-/// Until ④ an earlier backup in the directory is whole. Done again after a crash it begins anew, and
-/// finds what is there already.
+/// Until ④ an earlier backup in the directory is whole, and its mark is true of the next one too. A
+/// first one gets its mark before its catalog: a catalog without a mark is a tenant that people write
+/// into. Done again after a crash it begins anew, and finds what is there already.
 struct TenantCopy {
     let source: Tenant
     let directory: String
@@ -109,6 +110,8 @@ struct TenantCopy {
         }
         let (mark, keys) = try copyRows(to: new, target, &report, progress)
         try storing { () throws(BlobError) in try target.syncAll() }
+        let isFirst = !StoreFiles.exists("\(directory)/catalog.db")
+        if isFirst { try write(mark) }
         try remove("\(directory)/catalog.db", but: "\(directory)/catalog.db")
         try StoreFiles.naming(new) { () throws(Errno) in
             try File.open(new).sync()
@@ -118,12 +121,17 @@ struct TenantCopy {
                 directory + "/catalog.db"
             )
         }
+        try StoreFiles.syncDirectory(directory)
+        if !isFirst { try write(mark) }
+        try prune(target, but: keys, &report)
+        return report
+    }
+
+    private func write(_ mark: BackupMark) throws(LociError) {
         try StoreFiles.write(
             mark.json.bytes(.pretty) + [UInt8(ascii: "\n")],
             to: "\(directory)/\(BackupMark.fileName)"
         )
-        try prune(target, but: keys, &report)
-        return report
     }
 
     /// A database with its log; `but`: a file that stays.
@@ -213,7 +221,7 @@ struct TenantCopy {
         return gone
     }
 
-    private static func copyFile(_ from: String, _ to: String) throws(Errno) {
+    static func copyFile(_ from: String, _ to: String) throws(Errno) {
         let status = try File.status(of: from, .noFollow)
         let partial = to + ".new"
         do throws(Errno) { try File.workingDirectory.unlink(partial) } catch .noSuchFile {}
@@ -230,7 +238,7 @@ struct TenantCopy {
         try File.workingDirectory.rename(partial, to: File.workingDirectory, to)
     }
 
-    /// ⑤ What an earlier backup had and this one does not name.
+    /// ⑥ What an earlier backup had and this one does not name.
     private func prune(
         _ target: DirectoryBlobStore,
         but keys: Set<String>,

@@ -58,4 +58,6 @@ public enum Operation: String, Sendable, Hashable, CaseIterable {
     case throttle
     /// A setting of the tenant changed.
     case setting
+    /// `fsck --repair` mended something; the detail says what.
+    case repair
 }

@@ -153,4 +153,7 @@ private import CSearch
 
     /// The version of the SQLite library in use, as `3.40.1`.
     package static var libraryVersion: String { unsafe String(cString: sqlite3_libversion()) }
+
+    /// Whether the library has FTS5.
+    package static var hasTextSearch: Bool { unsafe sqlite3_compileoption_used("ENABLE_FTS5") == 1 }
 }

@@ -100,6 +100,117 @@ struct LogTests {
         #expect(try temporary.findings().contains { $0.rule == 7 })
     }
 
+    @Test("shows an edit of any column of any change, with and without its text")
+    func findsEveryEdit() throws {
+        try addPurged()
+        let connection = try SQLiteConnection(path: temporary.catalog.path, access: .write)
+        // Whoever edits the file is not stopped by what its schema forbids.
+        try connection.execute("PRAGMA ignore_check_constraints = ON")
+        let columns = try connection.all(
+            "SELECT name, type, \"notnull\" + pk FROM pragma_table_info('change')"
+        ) { row throws(SQLError) in (row.text(0), row.text(1), row.integer(2) > 0) }
+        #expect(columns.count == 17)
+        let last = try temporary.read { try $0.lastChange() }.rawValue
+        var tried = 0
+        for number in 1...last {
+            for (column, type, isRequired) in columns {
+                for value in Self.otherValues(column, type, isRequired) {
+                    let sql = "UPDATE change SET \(column) = \(value) WHERE seq = \(number)"
+                    guard
+                        try connection.first(
+                            "SELECT \(column) IS NOT \(value) FROM change WHERE seq = \(number)",
+                            read: { row throws(SQLError) in row.integer(0) }
+                        ) == 1
+                    else { continue }
+                    // A number below all others comes first.
+                    let first = column == "seq" && ["0", "-1"].contains(value) ? 1 : number
+                    #expect(try broken(after: sql, on: connection) == first, "\(sql)")
+                    tried += 1
+                }
+            }
+        }
+        #expect(tried > 400)
+        #expect(try broken() == nil)
+    }
+
+    @Test("shows where rows were taken out, changed places, were doubled, or the tail was cut")
+    func findsEveryCut() throws {
+        try addPurged()
+        let connection = try SQLiteConnection(path: temporary.catalog.path, access: .write)
+        let last = try temporary.read { try $0.lastChange() }.rawValue
+        let all =
+            "time, session, actor, uid, pid, process, reason, op, memory, directory, detail, "
+            + "request, effect, salt, sealed, hash"
+        for first in 1...last {
+            #expect(
+                try broken(after: "DELETE FROM change WHERE seq >= \(first)", on: connection)
+                    == first
+            )
+            for second in first...last {
+                let gone = "DELETE FROM change WHERE seq BETWEEN \(first) AND \(second)"
+                #expect(try broken(after: gone, on: connection) == first, "\(gone)")
+                // A copy at the end, and one in the place of another row.
+                let copy = "INSERT INTO change SELECT \(last + 1), \(all) FROM change WHERE seq = "
+                #expect(try broken(after: copy + "\(second)", on: connection) == last + 1)
+                guard second > first else { continue }
+                for sql in [
+                    """
+                    UPDATE change SET seq = -1 WHERE seq = \(first);
+                    UPDATE change SET seq = \(first) WHERE seq = \(second);
+                    UPDATE change SET seq = \(second) WHERE seq = -1
+                    """,
+                    """
+                    DELETE FROM change WHERE seq = \(first);
+                    INSERT INTO change SELECT \(first), \(all) FROM change WHERE seq = \(second)
+                    """,
+                    """
+                    DELETE FROM change WHERE seq = \(first);
+                    UPDATE change SET seq = -seq WHERE seq > \(first);
+                    UPDATE change SET seq = -seq - 1 WHERE seq < 0
+                    """,
+                ] { #expect(try broken(after: sql, on: connection) == first, "\(sql)") }
+            }
+        }
+        #expect(try broken() == nil)
+    }
+
+    /// Two changes of a memory that was purged: text is gone from them.
+    private func addPurged() throws {
+        let memory = try temporary.add("secret.md", ["user": "secret"], seed: 5)
+        let trashed = try temporary.write { try $0.trash(memory) }
+        try temporary.write { try $0.purge(trashed) }
+    }
+
+    /// Where the log is broken after an edit, which is then taken back.
+    private func broken(after sql: String, on connection: SQLiteConnection) throws -> Int64? {
+        try connection.execute("BEGIN; " + sql)
+        defer { try? connection.execute("ROLLBACK") }
+        return try CatalogReader(connection).verifyLog().broken?.number
+    }
+
+    /// What a column could be edited to, as SQL: for each value that it may have, another one.
+    private static func otherValues(
+        _ column: String,
+        _ type: String,
+        _ isRequired: Bool
+    ) -> [String] {
+        var values = isRequired ? [] : ["NULL"]
+        switch type {
+        case "INTEGER": values += ["coalesce(\(column), 0) + 1000", "0", "-1"]
+        case "TEXT":
+            values += [
+                "coalesce(\(column), '') || 'x'", "coalesce(\(column), '') || char(0) || 'x'",
+                "''", "coalesce(upper(\(column)), '-')",
+            ]
+        default:
+            values += [
+                "zeroblob(32)", "zeroblob(16)", "x''",
+                "CAST(substr(coalesce(\(column), x'00'), 2) || x'41' AS BLOB)",
+            ]
+        }
+        return values
+    }
+
     @Test("whose beginning was removed, anchor moved along, is found out")
     func movedAnchor() throws {
         let mark = try temporary.read { reader in

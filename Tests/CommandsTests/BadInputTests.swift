@@ -32,7 +32,7 @@ struct BadInputTests {
             ("loci migrate throttle fast", 2, "'fast' is not a rate."),
             ("loci tenant delete main", 2, "To do it, add --yes."),
             ("loci gc --delete", 2, "To do it, add --yes."),
-            ("loci restore a.md --at never", 4, "There is no snapshot \"never\"."),
+            ("loci restore a.md --at never", 4, "There is no snapshot \"never\""),
             ("loci import src --max-size 10XB", 2, "'10XB' is not a size."),
             ("loci init store", 6, "loci: "),
             ("loci lss", 2, "'loci lss' is not a command; did you mean 'loci ls'?"),

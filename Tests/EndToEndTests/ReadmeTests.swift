@@ -40,7 +40,7 @@ struct ReadmeTests {
             """
         )
         let blocks = try Self.blocks("sh")
-        #expect(blocks.count == 7)
+        #expect(blocks.count == 8)
         let mapper = try #require(try Self.blocks("python").first)
         defer { _ = try? home.shell("loci umount ~/mnt") }
         try home.must(blocks[0])
@@ -65,6 +65,7 @@ struct ReadmeTests {
         #expect(try home.shell("grep -rai mistake ~/memory").output == "")
         try home.must(blocks[6])
         #expect(try home.must("loci ls -R --store ~/again").output.contains("oauth.md"))
+        #expect(try home.must(blocks[7]).lines.first == "main: 0 repairs, clean")
     }
 
     @Test("the two commands that it begins with are there and can be run")

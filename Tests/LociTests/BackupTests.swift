@@ -140,6 +140,46 @@ struct BackupTests {
         #expect(try await again.check(contents: true) == [])
     }
 
+    /// What a crash leaves out of a first backup, besides its catalog: that comes last.
+    static let missing = [[], ["backup.json"], ["backup.json", "data", "foreign", "lock", "wake"]]
+
+    @Test("that was not finished is no backup, until it is made again", arguments: missing)
+    func unfinished(missing: [String]) async throws {
+        try await fill()
+        _ = try await made.store.backUp(.main, to: directory, origin: origin)
+        let backup = try Store.open(at: directory)
+        #expect(try backup.backups() == [.main])
+        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] + missing {
+            #expect(try run(["/bin/rm", "-rf", "\(directory)/main/\(name)"]) == 0)
+        }
+        #expect(await failure { _ = try backup.backups() } == .notAStore)
+        #expect(await failure { _ = try await backup.checkBackup(.main) } == .unknownTenant)
+        let target = scratch.path + "/none"
+        #expect(
+            await failure { _ = try await backup.restoreBackup(.main, to: target) }
+                == .unknownTenant
+        )
+        _ = try await made.store.backUp(.main, to: directory, origin: origin)
+        #expect(try backup.backups() == [.main])
+        #expect(try await backup.checkBackup(.main) == [])
+        #expect(try await state(try await restored()) == state(tenant))
+    }
+
+    @Test("that was brought up to date but for its mark is whole, and takes the next one")
+    func oldMark() async throws {
+        try await fill()
+        _ = try await made.store.backUp(.main, to: directory, origin: origin)
+        let mark = "\(directory)/main/backup.json"
+        let old = try File.open(mark).readAll(limit: 1 << 16)
+        _ = try await tenant.append([9], at: NamePath("user=new/x"), origin: origin)
+        _ = try await made.store.backUp(.main, to: directory, origin: origin)
+        try StoreFiles.write(old, to: mark)
+        let backup = try Store.open(at: directory)
+        #expect(try await backup.checkBackup(.main) == [])
+        _ = try await made.store.backUp(.main, to: directory, origin: origin)
+        #expect(try await backup.checkBackup(.main) == [])
+    }
+
     @Test("holds what it names from being collected, and lets go at its end")
     func holds() async throws {
         let id = try await tenant.append([1], at: NamePath("user=u/x"), origin: origin).id

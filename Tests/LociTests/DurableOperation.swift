@@ -1,5 +1,6 @@
 import Catalog
 import Model
+import SQL
 import TestSupport
 import Testing
 
@@ -12,7 +13,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
     case delete, restore, restoreUnder, restoreRevision, purge
     case takeSnapshot, restoreSnapshot, deleteSnapshot, restorePartition, restoreMemory
     case setRetention, applyRetention, collect, checkpoint, unarchive, reindex
-    case indexWaiting
+    case indexWaiting, repair
 
     var testDescription: String { rawValue }
 
@@ -22,7 +23,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         switch self {
         case .batch, .moveInBatches, .restoreSnapshot, .restorePartition, .restoreMemory,
             .applyRetention, .collect, .keepForeign, .updateForeign, .unarchive, .purge,
-            .reindex:
+            .reindex, .repair:
             true
         default: false
         }
@@ -56,7 +57,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .restoreUnder:
             _ = try await tenant.restore(
                 under: NamePath("user=gone"),
-                since: Timestamp(nanoseconds: 0),
+                since: try tenant.historySummary().wholeSince ?? Timestamp(nanoseconds: 0),
                 origin: origin
             )
         case .purge:
@@ -84,6 +85,7 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .unarchive: try await unarchive(tenant, origin)
         case .checkpoint: _ = try tenant.catalog.checkpoint()
         case .reindex: _ = try await tenant.reindex(origin: origin)
+        case .repair: _ = try await tenant.repair(origin: origin)
         case .indexWaiting:
             try tenant.catalog.write(origin: origin) { try $0.indexWaitingTexts() }
         }
@@ -206,17 +208,44 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
         made.advance(.seconds(100 * 86_400))
     }
 
+    /// Breaks what is then repaired: a row, names, contents of which there are others, and a file that
+    /// nobody names.
+    func damage(_ made: TemporaryStore) throws {
+        guard isRepair else { return }
+        let main = made.path + "/main"
+        let tenant = try made.reopened()
+        let memory = try tenant.memory(at: NamePath("user=bob/x.md"))
+        let trashed = try tenant.listTrash().memories.map(\.id)
+        let first = try #require(try tenant.revisions(of: memory.id).last).blobKey
+        let second = try #require(try tenant.revisions(of: trashed[0]).last).blobKey
+        let database = try SQLiteConnection(path: main + "/catalog.db", access: .write)
+        try database.execute(
+            """
+            UPDATE node SET size = 77 WHERE number = \(memory.node);
+            DELETE FROM entry WHERE node = \(memory.node);
+            DELETE FROM revision WHERE blob_key = '\(first)';
+            DELETE FROM searchable
+            """
+        )
+        try StoreFiles.write([8, 8], to: "\(main)/data/\(second)")
+        try StoreFiles.write([5], to: "\(main)/data/nobody.md")
+    }
+
+    var isRepair: Bool { self == .repair }
+
     /// Everything that a reader could see.
     func state(_ tenant: Tenant) async throws -> [String] {
         var lines = try tenant.snapshots().map { "snapshot \($0.name)" }
         lines.append("retention \(try tenant.retention())")
         lines.append("foreign \(try tenant.foreignCount())")
         for entry in try tenant.entries(of: NamePath([])) { lines.append("entry \(entry.name)") }
-        for page in [try tenant.list(), try tenant.listTrash()] {
-            for memory in page.memories {
+        // A memory that is still to be repaired may have no revision to be listed by.
+        let listed = isRepair ? try? tenant.list() : try tenant.list()
+        for page in [listed, try tenant.listTrash()] {
+            for memory in page?.memories ?? [] {
                 let attributes = memory.attributes.sorted { $0.key < $1.key }
                     .map { "\($0.key)=\($0.value)" }
-                let content = try await tenant.content(of: memory.id)
+                let content = try await content(of: memory, tenant)
                 lines.append(
                     "\(memory.path?.description ?? "trash \(memory.name)") \(attributes) "
                         + "\(memory.revision) \(memory.hash) \(content)"
@@ -231,6 +260,15 @@ enum DurableOperation: String, CaseIterable, Sendable, CustomTestStringConvertib
             lines.append("collectable \(try tenant.read { try $0.collectableCount() })")
         }
         return lines.sorted()
+    }
+
+    /// What is still to be repaired may be missing.
+    private func content(of memory: Memory, _ tenant: Tenant) async throws -> [UInt8] {
+        do {
+            return try await tenant.content(of: memory.id)
+        } catch  where isRepair {
+            return []
+        }
     }
 
     /// Whether the state may be told apart from before.

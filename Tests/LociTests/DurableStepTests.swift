@@ -25,6 +25,7 @@ struct DurableStepTests {
     func fails(_ operation: DurableOperation) async throws {
         let template = try TemporaryStore(scheme: try Scheme("user={user}"), environment)
         try await DurableOperation.prepare(template)
+        try operation.damage(template)
         let whole = try template.copied(environment)
         let witness = try whole.tenant()
         let before = try await operation.state(witness)
@@ -63,11 +64,14 @@ struct DurableStepTests {
         if failing.kind == .noSpace { #expect([nil, .noSpace].contains(told), "\(place)") }
         // Whoever goes on after a disk error is the same process; after a crash another.
         let tenant = failing.kind == .crash ? try made.reopened() : failed
-        #expect(try await tenant.check(contents: true) == [], "\(place)")
+        if !operation.isRepair {
+            #expect(try await tenant.check(contents: true) == [], "\(place)")
+        }
         let state = try await operation.state(tenant)
         if !operation.isInParts { #expect([states.before, states.after].contains(state)) }
         if failure == nil { #expect(state == states.after, "\(place): said to be done") }
-        if state != states.after {
+        // Not all that a repair has to do can be seen.
+        if state != states.after || operation.isRepair {
             try await operation.run(tenant)
             let again = try await operation.state(tenant)
             #expect(again == states.after, "\(place)")

@@ -1,5 +1,7 @@
+import Catalog
 import Linux
 import Model
+import SQL
 import TestSupport
 import Testing
 
@@ -84,6 +86,17 @@ struct PurgeTests {
         _ = try await tenant.purge([id], origin: origin)
         #expect(!(try await tenant.collect(delete: true, origin: origin).hasTraces))
         #expect(try traces() == [])
+        #expect(try await tenant.check(contents: true) == [])
+    }
+
+    @Test("takes the words of a memory out of an index that is being built, which goes on")
+    func forgetsWordsOfAnIndexBeingBuilt() async throws {
+        let id = try await addSecret()
+        _ = try await tenant.append(bytes("other"), at: NamePath("user=u/o.md"), origin: origin)
+        try tenant.catalog.write(.full, origin: origin) { try $0.beginTextIndex() }
+        try await tenant.delete(id, origin: origin)
+        _ = try await tenant.purge([id], origin: origin)
+        #expect(try await tenant.reindex(origin: origin) == 1)
         #expect(try await tenant.check(contents: true) == [])
     }
 

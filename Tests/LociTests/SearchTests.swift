@@ -217,10 +217,27 @@ struct SearchTests {
 
     @Test("refuses more words than it can answer soon")
     func tooManyWords() throws {
-        let words = String(repeating: "a ", count: SearchQuery.mostPhrases + 1)
+        let words = String(repeating: "a ", count: SearchQuery.mostWords + 1)
         #expect(throws: LociError.self) { try SearchQuery(words) }
+        #expect(throws: LociError.self) { try SearchQuery("\"\(words)\"") }
+        let sentence = String(repeating: "語", count: SearchQuery.mostWords + 1)
+        #expect(throws: LociError.self) { try SearchQuery(sentence) }
         let nested = String(repeating: "(", count: 100) + "a" + String(repeating: ")", count: 100)
         #expect(throws: LociError.self) { try SearchQuery(nested) }
+    }
+
+    @Test(
+        "finds its line in a text of one line of a mebibyte that is full of it",
+        .timeLimit(.minutes(1))
+    )
+    func longLine() async throws {
+        let text = String(repeating: "a, ", count: (1 << 20) / 3)
+        for number in 0..<3 { try await add("user=a/topic=b/\(number)", text) }
+        #expect(try names("a").count == 3)
+        #expect(try names("\"a a a a\"").count == 3)
+        #expect(throws: LociError.self) {
+            try SearchQuery(String(repeating: "a* ", count: SearchQuery.mostBeginnings + 1))
+        }
     }
 
     // MARK: Words

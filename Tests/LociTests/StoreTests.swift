@@ -3,6 +3,7 @@ import Catalog
 import Linux
 import Model
 import SQL
+import TestSupport
 import Testing
 
 @testable import Loci
@@ -53,6 +54,17 @@ struct StoreTests {
         let again = try Store.create(at: made.path, origin: origin)
         #expect(again.id != made.store.id)
         #expect(try again.tenant(.main).counts() == (0, 0))
+    }
+
+    @Test("whose mark of being half made is itself half made is made by the same call")
+    func completesHalfMark() async throws {
+        let scratch = try Scratch()
+        let path = scratch.path + "/store"
+        try File.workingDirectory.makeDirectory(path)
+        try StoreFiles.write([], to: "\(path)/\(Store.unfinished).new")
+        let made = try Store.create(at: path, origin: origin)
+        #expect(try made.tenant(.main).counts() == (0, 0))
+        #expect(try StoreFiles.names(in: path).sorted() == ["README.txt", "loci.json", "main"])
     }
 
     @Test("that is missing, or no store, or newer, says so when it is opened")

@@ -116,6 +116,9 @@ package final class ChangeFollower: Sendable {
                     after: followed.withLock { $0 },
                     limit: Self.batch
                 )
+                // Retention has cut the log where it was not yet followed: nobody knows what changed.
+                let next = followed.withLock { $0.rawValue } + 1
+                if let first = rows.first, first.number.rawValue != next { invalidator.dropAll() }
                 for row in rows { try follow(row, &state, reader, &dropper) }
                 guard let last = rows.last else { break }
                 followed.withLock { $0 = last.number }

@@ -27,7 +27,8 @@ struct NameDropper {
         switch row.operation {
         case .layoutLive, .layoutListed, .revert, .layoutRetired, .abort:
             return try followLayouts(row, table, reader)
-        case .snapshotRestored:
+        // A repair waits until no mount is left; one that began meanwhile may know what was wrong.
+        case .snapshotRestored, .repair:
             return invalidator.dropAll()
         case .layoutBuilding, .schemeMigrated, .pause, .resume, .throttle, .setting, .snapshot,
             .snapshotDeleted, .purge, .retention,

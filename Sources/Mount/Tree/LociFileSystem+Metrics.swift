@@ -26,20 +26,13 @@ extension LociFileSystem {
 
     /// What `stats` says, a word and a value a line.
     func stats(_ reader: CatalogReader) throws -> String {
-        let counts = try reader.memoryCounts()
-        let history = try reader.supersededRevisions()
         let staged = staging.status()
-        var lines = [
-            ("memories", "\(counts.live)"), ("trashed", "\(counts.trashed)"),
-            ("superseded_revisions", "\(history.count)"),
-            ("superseded_bytes", "\(history.bytes)"),
-            ("snapshots", "\(try reader.snapshots().count)"),
-            ("retention", LociDuration.text(try tenant.retention())),
-            ("layouts", "\(try reader.layouts().liveLayouts.count)"),
-            ("staged_files", "\(staged.files)"), ("staged_bytes", "\(staged.bytes)"),
-            ("generated_nodes", "\(generated.count)"),
-            ("requests", "\(requestCounts.all.reduce(0) { $0 + Int($1.count) })"),
-        ]
+        var lines =
+            try TenantStatistics(reader).lines + [
+                ("staged_files", "\(staged.files)"), ("staged_bytes", "\(staged.bytes)"),
+                ("generated_nodes", "\(generated.count)"),
+                ("requests", "\(requestCounts.all.reduce(0) { $0 + Int($1.count) })"),
+            ]
         if let resident = RunningProcess.current.residentBytes {
             lines.append(("resident_bytes", "\(resident)"))
         }

@@ -174,7 +174,7 @@ extension LociFileSystem {
             uid: options.uid ?? node.uid,
             gid: options.gid ?? node.gid,
             size: 4096,
-            modified: try reader.newestRevision(of: row)?.nanoseconds ?? node.mtime
+            modified: try reader.revisionsChanged(of: row)?.nanoseconds ?? node.mtime
         )
     }
 

@@ -21,6 +21,17 @@ extension LociFileSystem {
         guard name.bytes.first != ASCII.dot, name != Self.results else { return nil }
         let text = try queryText(name)
         let query = try SearchQuery(text)
+        Request.passTurn()
+        // Who reads and writes files finds a thread, whatever is searched for.
+        guard searches.begin(limit: max(1, settings.threads / 2)) else {
+            throw LociError(
+                .busy,
+                subject: text,
+                message: "Too many searches are being answered in this mount",
+                remedy: "Try again in a moment"
+            )
+        }
+        defer { searches.end() }
         tenant.indexWaiting()
         let reader = try thread.current()
         let key = SearchDirectories.Key(

@@ -33,6 +33,16 @@ final class SearchDirectories: Sendable {
     }
 
     private let state = Mutex(State())
+    private let running = Atomic<Int>(0)
+
+    /// Notes that a query is about to be answered; false where as many are as may be.
+    func begin(limit: Int) -> Bool {
+        if running.add(1, ordering: .relaxed).newValue <= limit { return true }
+        end()
+        return false
+    }
+
+    func end() { running.subtract(1, ordering: .relaxed) }
 
     var count: Int { state.withLock { $0.numbers.count } }
 

@@ -153,7 +153,9 @@ final class TrashTree: Sendable {
         guard state.layout != layout.number || last > state.seen else { return }
         if state.layout == layout.number {
             let changes = try reader.changes(after: state.seen, limit: Self.followed)
-            if changes.count < Self.followed {
+            // Where retention has cut the log in between, they do not tell all.
+            let isWhole = changes.first?.number.rawValue == state.seen.rawValue + 1
+            if isWhole, changes.count < Self.followed {
                 for change in changes {
                     guard let row = change.memory else { continue }
                     if try follow(row, &state, layout, reader) { state.modified = change.time }
