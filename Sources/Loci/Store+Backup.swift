@@ -8,8 +8,6 @@ import SQL
 // Beside each tenant's catalog stands what it was made of.
 
 extension Store {
-    /// How long blobs are held for a backup that does not say that it goes on.
-    private static let backupHold: Duration = .seconds(60)
     /// Nodes that the original may have made since its backup.
     private static let restoredNodeGap: UInt64 = 1 << 32
 
@@ -32,12 +30,8 @@ extension Store {
             defer { progress?.finish() }
             try tenant.askMountsToCommit()
             let backup = try Self.openOrMake(path, environment)
-            var until = try tenant.holdBlobs(origin, recording: true)
-            defer {
-                // A hold that cannot be released ends by itself.
-                let last = until
-                try? tenant.catalog.write(.normal, origin: origin) { try $0.releaseBlobs(last) }
-            }
+            let hold = try BlobHold(tenant, origin)
+            defer { hold.end() }
             let directory = backup.directory(of: id)
             var report = CopyReport()
             try backup.exclusively { () throws(LociError) in
@@ -45,10 +39,7 @@ extension Store {
                 // An earlier one may have been killed anywhere in it.
                 try backup.makeDirectories(directory)
                 let copy = TenantCopy(source: tenant, directory: directory, nodeGap: 0) {
-                    () throws(LociError) in
-                    let left = Timestamp(nanoseconds: until) - tenant.clock()
-                    guard left < Self.backupHold - .seconds(10) else { return }
-                    until = try tenant.holdBlobs(origin, recording: false)
+                    () throws(LociError) in try hold.require()
                 }
                 report = try copy.run(progress)
             }
@@ -174,19 +165,6 @@ extension Store {
                 try store.finish(making, as: name)
             }
             return report
-        }
-    }
-}
-
-extension Tenant {
-    /// No blob is removed for a while.
-    fileprivate func holdBlobs(
-        _ origin: Origin,
-        recording: Bool
-    ) throws(LociError) -> Int64 {
-        try catalog.write(.full, origin: origin) { tx in
-            if recording { try tx.record(.backup) }
-            return try tx.holdBlobs(until: tx.now + .seconds(60))
         }
     }
 }

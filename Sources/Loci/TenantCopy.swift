@@ -98,7 +98,7 @@ struct TenantCopy {
     let directory: String
     /// Added to the numbers of nodes that come: whoever knew those of the original meets no other.
     let nodeGap: UInt64
-    /// Called between contents: keeps the source from removing any.
+    /// Called between contents: throws where the source may have removed some.
     let keepHold: () throws(LociError) -> Void
 
     func run(_ progress: ProgressFeed?) throws(LociError) -> CopyReport {

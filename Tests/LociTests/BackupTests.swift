@@ -184,17 +184,39 @@ struct BackupTests {
     func holds() async throws {
         let id = try await tenant.append([1], at: NamePath("user=u/x"), origin: origin).id
         try await tenant.delete(id, origin: origin)
-        let until = try tenant.catalog.write(.full, origin: origin) { tx in
-            try tx.holdBlobs(until: tx.now + .seconds(60))
-        }
+        let hold = try BlobHold(tenant, origin)
         let report = try await tenant.purge([id], origin: origin)
         #expect(report.purged == 1)
         #expect(report.waiting == 1)
         #expect(try await tenant.collect(delete: true, origin: origin).blobs == 0)
-        try tenant.catalog.write(.full, origin: origin) { try $0.releaseBlobs(until) }
+        hold.end()
         #expect(try await tenant.collect(delete: true, origin: origin).blobs == 1)
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try tenant.read { try !$0.areBlobsHeld(at: made.now) })
+    }
+
+    @Test("holds it as long as any of several goes on, however long that takes")
+    func holdsBeside() async throws {
+        let first = try BlobHold(tenant, origin, renewing: .milliseconds(5))
+        try BlobHold(tenant, origin).end()
+        #expect(try tenant.read { try $0.areBlobsHeld(at: made.now) })
+        made.advance(BlobHold.length + .seconds(1))
+        let deadline = SystemClock.monotonic() + Duration.seconds(30).wholeNanoseconds
+        while try tenant.read({ try !$0.areBlobsHeld(at: made.now) }) {
+            try #require(SystemClock.monotonic() < deadline)
+            SystemClock.sleep(.milliseconds(5))
+        }
+        try first.require()
+        first.end()
+        #expect(try tenant.read { try !$0.areBlobsHeld(at: made.now) })
+    }
+
+    @Test("is not made of contents that could not be held")
+    func holdEnds() async throws {
+        let hold = try BlobHold(tenant, origin, renewing: .seconds(600))
+        defer { hold.end() }
+        made.advance(BlobHold.length + .seconds(1))
+        #expect(await failure { try hold.require() } == .busy)
     }
 
     @Test("tells which of its contents is not what it was, and goes nowhere near other files")
