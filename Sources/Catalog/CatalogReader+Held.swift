@@ -14,6 +14,15 @@ extension CatalogReader {
             """
         ).first(.integer(time.nanoseconds)) { _ throws(SQLError) in true } ?? false
     }
+
+    /// Whether this catalog had a change, as far back as its log goes; true before that.
+    package func hadChange(_ mark: LogMark) throws(SQLError) -> Bool {
+        let anchor = try logAnchor()
+        if mark.number < anchor.number { return true }
+        if mark.number == anchor.number { return mark == anchor }
+        return try statement("SELECT 1 FROM change WHERE seq = ? AND hash = ?")
+            .first(.integer(mark.number), .blob(mark.hash)) { _ throws(SQLError) in true } ?? false
+    }
 }
 
 extension CatalogTransaction {

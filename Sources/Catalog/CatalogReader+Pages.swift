@@ -43,6 +43,13 @@ extension CatalogReader {
         }
     }
 
+    /// The SHA-256 of the blob under a key, where a revision names it.
+    package func hash(ofBlob key: String) throws(SQLError) -> ContentHash? {
+        try statement("SELECT sha256 FROM revision WHERE blob_key = ?").first(.text(key)) {
+            row throws(SQLError) in ContentHash(column: row.bytes(0))
+        }
+    }
+
     /// The number for a memory's next revision, which none of its revisions ever had: keys are made
     /// of it, and a backup may still have what was under one.
     ///

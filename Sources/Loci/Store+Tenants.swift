@@ -9,13 +9,13 @@ public import Model
 extension Store {
     /// The tenants, in order.
     public func tenantIDs() throws(LociError) -> [TenantID] {
-        var found: [TenantID] = []
-        for name in try StoreFiles.names(in: path) {
-            guard let id = try? TenantID(name), StoreFiles.exists(directory(of: id) + "/catalog.db")
-            else { continue }
-            found.append(id)
-        }
-        return found.sorted()
+        try directoryIDs().filter { StoreFiles.exists(directory(of: $0) + "/catalog.db") }
+    }
+
+    /// The directories whose names tenants can have, in order.
+    func directoryIDs() throws(LociError) -> [TenantID] {
+        try StoreFiles.names(in: path).compactMap { try? TenantID($0) }
+            .filter { StoreFiles.isDirectory(directory(of: $0)) }.sorted()
     }
 
     /// Opens a tenant.
@@ -42,7 +42,8 @@ extension Store {
                 session: session,
                 clock: environment.clock,
                 wrap: environment.wrapSQL,
-                content: { TextSource.bytes(of: $0, in: blobs) }
+                content: { TextSource.bytes(of: $0, in: blobs) },
+                refusing: refusal(of: directory)
             )
         }
         return Tenant(
@@ -58,12 +59,13 @@ extension Store {
     ///
     /// Durable when it returns.
     ///
-    /// Throws `tenantExists`, `notPermitted`.
+    /// Throws `tenantExists`, `notPermitted`; `readOnly` where the store has backups.
     public func createTenant(
         _ id: TenantID,
         scheme: Scheme = .folders,
         origin: Origin
     ) throws(LociError) -> Tenant {
+        try requireNoBackups()
         try exclusively { () throws(LociError) in
             try makeTenant(id, scheme: scheme, origin: origin)
         }
@@ -72,8 +74,10 @@ extension Store {
 
     /// Gives a tenant another id.
     ///
-    /// Throws `unknownTenant`, `tenantExists`, `busy` while it is mounted or being moved.
+    /// Throws `unknownTenant`, `tenantExists`, `busy` while it is mounted or being moved; `readOnly`
+    /// where the store has backups.
     public func renameTenant(_ id: TenantID, to new: TenantID) throws(LociError) {
+        try requireNoBackups()
         try exclusively { () throws(LociError) in
             try requireTenant(id)
             try requireAbsent(new)
@@ -88,8 +92,10 @@ extension Store {
     ///
     /// It cannot be undone.
     ///
-    /// Throws `unknownTenant`, `busy` while it is mounted or being moved.
+    /// Throws `unknownTenant`, `busy` while it is mounted or being moved; `readOnly` where the store
+    /// has backups.
     public func deleteTenant(_ id: TenantID) throws(LociError) {
+        try requireNoBackups()
         try exclusively { () throws(LociError) in
             try requireTenant(id)
             let grave = "\(path)/\(Self.deletedPrefix)\(try Self.randomName(8))"

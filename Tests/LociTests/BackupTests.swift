@@ -149,15 +149,15 @@ struct BackupTests {
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         let backup = try Store.open(at: directory)
         #expect(try backup.backups() == [.main])
-        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] + missing {
-            #expect(try run(["/bin/rm", "-rf", "\(directory)/main/\(name)"]) == 0)
+        let names = ["catalog.db", "catalog.db-wal", "catalog.db-shm"] + missing
+        for name in names.map({ "main/\($0)" }) + [BackupMark.fileName] {
+            #expect(try run(["/bin/rm", "-rf", "\(directory)/\(name)"]) == 0)
         }
         #expect(await failure { _ = try backup.backups() } == .notAStore)
-        #expect(await failure { _ = try await backup.checkBackup(.main) } == .unknownTenant)
+        #expect(await failure { _ = try await backup.checkBackup(.main) } == .notAStore)
         let target = scratch.path + "/none"
         #expect(
-            await failure { _ = try await backup.restoreBackup(.main, to: target) }
-                == .unknownTenant
+            await failure { _ = try await backup.restoreBackup(.main, to: target) } == .notAStore
         )
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try backup.backups() == [.main])
@@ -169,12 +169,15 @@ struct BackupTests {
     func oldMark() async throws {
         try await fill()
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
-        let mark = "\(directory)/main/backup.json"
-        let old = try File.open(mark).readAll(limit: 1 << 16)
+        var old = try BackupMark(of: directory + "/main")
         _ = try await tenant.append([9], at: NamePath("user=new/x"), origin: origin)
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
-        try StoreFiles.write(old, to: mark)
         let backup = try Store.open(at: directory)
+        try old.write(to: directory + "/main")
+        // Nothing said that another one comes next.
+        #expect(try await backup.checkBackup(.main).map(\.rule) == [7])
+        old.next = try backup.tenant(.main).read { try $0.logHead() }
+        try old.write(to: directory + "/main")
         #expect(try await backup.checkBackup(.main) == [])
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try await backup.checkBackup(.main) == [])
@@ -235,9 +238,10 @@ struct BackupTests {
         let backup = try Store.open(at: directory)
         #expect(try await backup.checkBackup(.main).count == 1)
         #expect(await failure { _ = try await made.store.checkBackup(.main) } == .notAStore)
+        let other = try TemporaryStore()
         #expect(
             await failure {
-                _ = try await backup.backUp(.main, to: made.path, origin: origin)
+                _ = try await other.store.backUp(.main, to: made.path, origin: origin)
             } == .notEmpty
         )
         #expect(try await tenant.check(contents: true) == [])
