@@ -31,6 +31,7 @@ struct BackupVerb: AsyncParsableCommand {
 
         func run() async throws {
             let (store, ids) = try StoreFinder.tenants(place)
+            try StoreFinder.requirePlaceForCopies(directory, from: store)
             try await EachTenant.run(ids, speech) { id in
                 let report = try await showing("backing up \(id)", speech) { feed in
                     try await store.backUp(id, to: directory, origin: who.origin, progress: feed)
@@ -113,6 +114,7 @@ struct BackupVerb: AsyncParsableCommand {
 
         func run() async throws {
             let backup = try StoreFinder.open(directory)
+            try StoreFinder.requirePlaceForCopies(target, from: backup)
             let name = try `as`.map { text in try TenantID(text) }
             let ids = try tenant.map { [try TenantID($0)] } ?? backup.backups()
             try await EachTenant.run(ids, speech) { id in

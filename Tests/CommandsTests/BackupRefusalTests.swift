@@ -14,6 +14,19 @@ struct BackupRefusalTests {
         return sandbox
     }
 
+    @Test("it goes into no store and no mount, whatever links lead there")
+    func places() throws {
+        let sandbox = try made()
+        try sandbox.must(
+            "loci init other -q; ln -s store/main link; mkdir mnt; loci mount store mnt"
+        )
+        for place in ["store", "store/new", "link/new", "other/main/new", "mnt/new", "mnt"] {
+            let refused = try sandbox.run("loci backup create \(place)")
+            #expect(refused.status == 2, "\(place): \(refused.errors)")
+        }
+        try sandbox.must("loci umount mnt; loci fsck -q; loci fsck -q --store other")
+    }
+
     @Test("a backup of another store stays what it is, with exit 6")
     func another() throws {
         let sandbox = try made()
