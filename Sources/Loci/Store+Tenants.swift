@@ -7,9 +7,9 @@ public import Model
 // whole; deleting goes the other way. Both under the store's lock.
 
 extension Store {
-    /// The tenants, in order.
+    /// The tenants, in order, also those that have lost their catalog: opening one of them throws.
     public func tenantIDs() throws(LociError) -> [TenantID] {
-        try directoryIDs().filter { StoreFiles.exists(directory(of: $0) + "/catalog.db") }
+        try directoryIDs().filter { isTenant(directory(of: $0)) }
     }
 
     /// The directories whose names tenants can have, in order.
@@ -18,9 +18,17 @@ extension Store {
             .filter { StoreFiles.isDirectory(directory(of: $0)) }.sorted()
     }
 
+    /// Whether a directory has what only tenants have.
+    private func isTenant(_ directory: String) -> Bool {
+        StoreFiles.exists(directory + "/catalog.db")
+            || (StoreFiles.isDirectory(directory + "/data")
+                && StoreFiles.exists(directory + "/lock/writer"))
+    }
+
     /// Opens a tenant.
     ///
-    /// Throws `unknownTenant` naming the nearest, `notPermitted`, `formatTooNew`.
+    /// Throws `unknownTenant` naming the nearest, `corrupt` where its catalog is missing,
+    /// `notPermitted`, `formatTooNew`.
     public func tenant(_ id: TenantID) throws(LociError) -> Tenant {
         try tenant(id, session: nil)
     }
@@ -112,7 +120,17 @@ extension Store {
     func directory(of id: TenantID) -> String { "\(path)/\(id)" }
 
     private func requireTenant(_ id: TenantID) throws(LociError) {
-        if StoreFiles.exists(directory(of: id) + "/catalog.db") { return }
+        let directory = directory(of: id)
+        if StoreFiles.exists(directory + "/catalog.db") { return }
+        if isTenant(directory) {
+            throw LociError(
+                .corrupt,
+                subject: id.rawValue,
+                message: "The catalog of the tenant '\(id)' is missing: \(directory)/catalog.db.",
+                remedy: "Move \(directory) away, and restore it from a backup with: "
+                    + "loci backup restore BACKUP \(path)"
+            )
+        }
         let near = NearMiss.nearest(
             to: id.rawValue,
             in: try tenantIDs().map(\.rawValue)
