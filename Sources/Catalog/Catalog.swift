@@ -34,6 +34,7 @@ package final class Catalog: @unchecked Sendable {
     private let clock: @Sendable () -> Timestamp
     private let wrap: @Sendable (any SQLConnection) -> any SQLConnection
     private let content: @Sendable (RevisionRow) -> [UInt8]?
+    private let refusal: LociError?
 
     private struct Writer {
         let connection: any SQLConnection
@@ -47,6 +48,7 @@ package final class Catalog: @unchecked Sendable {
     ///
     /// `wrap`: stands around the connection that writes; in tests a hand in its steps.
     /// `content`: the bytes of a revision, for the text index; nil where they cannot be had whole.
+    /// `refusing`: what every transaction throws that would add to the change log.
     ///
     /// Throws `notAStore`, `formatTooNew`, `formatUnknown`.
     package init(
@@ -54,13 +56,15 @@ package final class Catalog: @unchecked Sendable {
         session: String,
         clock: @escaping @Sendable () -> Timestamp,
         wrap: @escaping @Sendable (any SQLConnection) -> any SQLConnection = { $0 },
-        content: @escaping @Sendable (RevisionRow) -> [UInt8]? = { _ in nil }
+        content: @escaping @Sendable (RevisionRow) -> [UInt8]? = { _ in nil },
+        refusing refusal: LociError? = nil
     ) throws(LociError) {
         self.directory = directory
         self.session = session
         self.clock = clock
         self.wrap = wrap
         self.content = content
+        self.refusal = refusal
         lockFile = try WriterLock(directory: directory)
         try checkFormat()
     }
@@ -235,6 +239,7 @@ package final class Catalog: @unchecked Sendable {
             )
             transaction.content = content
             result = try body(transaction)
+            if let refusal, transaction.log.count > 0 { throw refusal }
             try transaction.finish()
             try writer.connection.execute("COMMIT")
         } catch {

@@ -52,7 +52,8 @@ package final class CatalogCopy {
                 BEGIN IMMEDIATE;
                 DELETE FROM session;
                 DELETE FROM request;
-                DELETE FROM setting WHERE key IN ('blobs_held_until', 'yields_until')
+                DELETE FROM setting WHERE key = 'yields_until'
+                    OR (key > 'blobs_held:' AND key < 'blobs_held;')
                 """
             )
             for node in gone.map({ SQLValue.integer(Int64($0.rawValue)) }) {

@@ -22,6 +22,18 @@ package struct LogCheck: Hashable, Sendable {
 }
 
 extension CatalogReader {
+    /// Looks through the pages of the database (`PRAGMA quick_check`).
+    ///
+    /// Returns what is wrong first; nil where they are whole.
+    ///
+    /// Complexity: reads every page once.
+    package func damage() throws(SQLError) -> String? {
+        let word = try connection.first("PRAGMA quick_check(1)") { row throws(SQLError) in
+            row.text(0)
+        }
+        return word == "ok" ? nil : word
+    }
+
     /// Follows the chain of the change log from where it begins to its newest change.
     ///
     /// `expecting`: a mark that was written down before, which the log must still hold.

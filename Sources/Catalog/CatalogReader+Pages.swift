@@ -43,11 +43,27 @@ extension CatalogReader {
         }
     }
 
-    /// The number for a memory's next revision: one above the highest that is kept, which may be
-    /// that of a revision beside the current one.
+    /// The SHA-256 of the blob under a key, where a revision names it.
+    package func hash(ofBlob key: String) throws(SQLError) -> ContentHash? {
+        try statement("SELECT sha256 FROM revision WHERE blob_key = ?").first(.text(key)) {
+            row throws(SQLError) in ContentHash(column: row.bytes(0))
+        }
+    }
+
+    /// The number for a memory's next revision, which none of its revisions ever had: keys are made
+    /// of it, and a backup may still have what was under one.
+    ///
+    /// The current revision is never let go, so only of one beside it above the current is a note
+    /// needed that its number was given out.
     package func nextRevisionNumber(of memory: Int64) throws(SQLError) -> RevisionNumber {
-        let last = try statement("SELECT max(number) FROM revision WHERE memory = ?")
-            .first(.integer(memory)) { row throws(SQLError) in Int(row.integer(0)) }
+        let last = try statement(
+            """
+            SELECT max(coalesce((SELECT max(number) FROM revision WHERE memory = ?1), 0),
+                       coalesce((SELECT value FROM setting WHERE key = ?2), 0))
+            """
+        ).first(.integer(memory), .text(Setting.lastRevision(of: memory))) {
+            row throws(SQLError) in Int(row.integer(0))
+        }
         return RevisionNumber(1 + (last ?? 0))
     }
 

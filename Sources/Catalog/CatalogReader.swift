@@ -139,7 +139,9 @@ package enum Setting {
     static let logHead = "log_head"
     static let logAnchor = "log_anchor"
     /// Until when, in nanoseconds, no blob is removed: a backup is being made.
-    package static let blobsHeldUntil = "blobs_held_until"
+    package static func blobsHeld(by backup: String) -> String { "blobs_held:\(backup)" }
+    /// The highest number that a revision of a memory had, where that revision was let go.
+    package static func lastRevision(of memory: Int64) -> String { "last_revision:\(memory)" }
     /// Set while the database's file may still hold what a purge deleted.
     package static let needsScrub = "needs_scrub"
     /// Set where the text index holds words of a memory that was purged.

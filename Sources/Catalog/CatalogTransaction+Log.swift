@@ -117,7 +117,7 @@ extension CatalogTransaction {
 
 extension CatalogReader {
     /// The newest row of the change log.
-    func logHead() throws(SQLError) -> LogMark {
+    package func logHead() throws(SQLError) -> LogMark {
         try settingBytes(Setting.logHead).flatMap { LogMark(setting: $0) } ?? LoggedChange.origin
     }
 

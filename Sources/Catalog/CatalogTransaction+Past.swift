@@ -267,7 +267,8 @@ extension CatalogTransaction {
     private func expireRevisions(bound: ChangeNumber, limit: Int) throws(SQLError) -> Int {
         let expired = try reader.statement(
             """
-            SELECT r.memory, r.number, r.blob_key FROM revision r JOIN memory m ON m.id = r.memory
+            SELECT r.memory, r.number, r.blob_key, r.number > m.revision
+            FROM revision r JOIN memory m ON m.id = r.memory
             WHERE r.number <> m.revision AND r.since <= ?1
               AND (r.beside = 1 OR EXISTS
                    (SELECT 1 FROM revision s WHERE s.memory = r.memory AND s.beside = 0
@@ -280,9 +281,10 @@ extension CatalogTransaction {
             LIMIT ?2
             """
         ).all(.integer(bound.rawValue), .integer(Int64(limit))) { row throws(SQLError) in
-            (row.integer(0), row.integer(1), row.text(2))
+            (row.integer(0), row.integer(1), row.text(2), row.integer(3) == 1)
         }
-        for (memory, number, key) in expired {
+        for (memory, number, key, isLast) in expired {
+            if isLast { try noteLastRevision(of: memory, number) }
             try run(
                 "DELETE FROM revision WHERE memory = ? AND number = ?",
                 .integer(memory),
@@ -292,6 +294,13 @@ extension CatalogTransaction {
             try collect(key, notBefore: now, reason: .expired)
         }
         return expired.count
+    }
+
+    /// Notes that a number was given out, before the revision that has it is let go.
+    private func noteLastRevision(of memory: Int64, _ number: Int64) throws(SQLError) {
+        let key = Setting.lastRevision(of: memory)
+        guard try reader.setting(key) ?? 0 < number else { return }
+        try setSetting(key, .integer(number))
     }
 
     /// Deletes nodes without a name that only a mount could have open.

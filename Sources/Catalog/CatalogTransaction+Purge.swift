@@ -149,6 +149,7 @@ extension CatalogTransaction {
         try run("DELETE FROM memory_past WHERE memory = ?", row)
         try run("DELETE FROM revision WHERE memory = ?", row)
         try deleteVectors(of: memory.row)
+        try removeSetting(Setting.lastRevision(of: memory.row))
         try run("DELETE FROM migration_error WHERE memory = ?", row)
         try run("DELETE FROM node WHERE memory = ? AND revision IS NOT NULL", row)
         try run("DELETE FROM memory WHERE id = ?", row)

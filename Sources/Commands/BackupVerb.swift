@@ -31,11 +31,13 @@ struct BackupVerb: AsyncParsableCommand {
 
         func run() async throws {
             let (store, ids) = try StoreFinder.tenants(place)
+            try StoreFinder.requirePlaceForCopies(directory, from: store)
             try await EachTenant.run(ids, speech) { id in
                 let report = try await showing("backing up \(id)", speech) { feed in
                     try await store.backUp(id, to: directory, origin: who.origin, progress: feed)
                 }
                 try speech.print(report.sentence(id)) { report.json(id) }
+                try report.throwIfPartial("Look at the store with: loci fsck")
             }
         }
     }
@@ -58,20 +60,20 @@ struct BackupVerb: AsyncParsableCommand {
             let backup = try StoreFinder.open(directory)
             var isClean = true
             for id in try tenant.map({ [try TenantID($0)] }) ?? backup.backups() {
-                let made = try backup.backupTime(id)
                 let findings = try await showing("checking \(id)", speech) { feed in
                     try await backup.checkBackup(id, progress: feed)
                 }
+                let made = try backup.backupTime(id)?.description
                 if !findings.isEmpty { isClean = false }
                 let lines =
                     findings.map { "\(id): \($0)" } + [
-                        "\(id): made \(made), "
+                        "\(id): \(made.map { "made \($0), " } ?? "")"
                             + (findings.isEmpty
                                 ? "clean" : Grouped.counted(findings.count, "finding"))
                     ]
                 try speech.print(lines.joined(separator: "\n")) {
                     [
-                        "tenant": .string(id.rawValue), "made": .string(made.description),
+                        "tenant": .string(id.rawValue), "made": made.map { .string($0) } ?? .null,
                         "clean": .bool(findings.isEmpty),
                         "findings": .array(findings.map { .string($0.description) }),
                     ]
@@ -85,7 +87,12 @@ struct BackupVerb: AsyncParsableCommand {
         static var configuration: CommandConfiguration {
             CommandConfiguration(
                 commandName: "restore",
-                abstract: "Make tenants of their backups, in a store that has none of their names."
+                abstract: "Make tenants of their backups, in a store that has none of their names.",
+                discussion: """
+                    Every content is read back and compared with its SHA-256. What is damaged is \
+                    listed and left out, and the exit is 7; where a catalog is damaged nothing is \
+                    made.
+                    """
             )
         }
 
@@ -107,12 +114,17 @@ struct BackupVerb: AsyncParsableCommand {
 
         func run() async throws {
             let backup = try StoreFinder.open(directory)
+            try StoreFinder.requirePlaceForCopies(target, from: backup)
             let name = try `as`.map { text in try TenantID(text) }
-            for id in try tenant.map({ [try TenantID($0)] }) ?? backup.backups() {
+            let ids = try tenant.map { [try TenantID($0)] } ?? backup.backups()
+            try await EachTenant.run(ids, speech) { id in
                 let report = try await showing("restoring \(id)", speech) { feed in
                     try await backup.restoreBackup(id, to: target, as: name, progress: feed)
                 }
                 try speech.print(report.sentence(name ?? id)) { report.json(name ?? id) }
+                try report.throwIfPartial(
+                    "See what else is with: loci backup verify \(directory)"
+                )
             }
         }
     }
@@ -124,6 +136,7 @@ extension CopyReport {
         if kept > 0 { text += ", \(Grouped.text(kept)) of them there already" }
         if removed > 0 { text += ", \(Grouped.text(removed)) of an earlier backup removed" }
         if foreign > 0 { text += ", \(Grouped.counted(foreign, "file")) of tools" }
+        if damagedCount > 0 { text += ", \(Grouped.text(damagedCount)) left out as damaged" }
         return text + "."
     }
 
@@ -132,7 +145,30 @@ extension CopyReport {
             "tenant": .string(tenant.rawValue), "contents": .integer(Int64(contents)),
             "kept": .integer(Int64(kept)), "bytes": .integer(bytes),
             "removed": .integer(Int64(removed)), "foreign": .integer(Int64(foreign)),
-            "change": .integer(change.rawValue),
+            "change": .integer(change.rawValue), "damagedCount": .integer(Int64(damagedCount)),
+            "damaged": .array(
+                damaged.map { one in
+                    [
+                        "path": one.path.map { JSON(path: $0) } ?? .null,
+                        "memory": one.memory.map { .string($0.description) } ?? .null,
+                        "revision": one.revision.map { .integer(Int64($0.rawValue)) } ?? .null,
+                        "reason": .string(one.reason),
+                    ]
+                }
+            ),
         ]
+    }
+
+    /// Lists what is damaged, and ends with its exit status.
+    fileprivate func throwIfPartial(_ remedy: String) throws {
+        guard damagedCount > 0 else { return }
+        for one in damaged { Words.note(one.description) }
+        throw LociError(
+            .partlyDone,
+            subject: "backup",
+            message: "\(Grouped.text(damagedCount)) of the contents and files are damaged and were "
+                + "left out.",
+            remedy: remedy
+        )
     }
 }

@@ -92,7 +92,7 @@ struct TenantVerb: AsyncParsableCommand {
             let store = try StoreFinder.find(place.store).store
             var table = Table("TENANT", "MEMORIES", "TRASHED", "SCHEME")
             var objects: [JSON] = []
-            for id in try store.tenantIDs() {
+            let outcome = try await EachTenant.failures(try store.tenantIDs()) { id in
                 let tenant = try store.tenant(id)
                 let counts = try tenant.counts()
                 let scheme = try tenant.listedLayout().scheme.text
@@ -103,6 +103,7 @@ struct TenantVerb: AsyncParsableCommand {
                 ])
             }
             try speech.print(table, objects)
+            try outcome.finish(speech)
         }
     }
 

@@ -257,7 +257,7 @@ struct StoreFinder {
         return [slash] + Array(parts.joined(separator: [slash]))
     }
 
-    private static func isFile(_ path: [UInt8]) -> Bool {
+    static func isFile(_ path: [UInt8]) -> Bool {
         (try? File.status(of: path))?.kind == .file
     }
 }

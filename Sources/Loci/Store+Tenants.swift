@@ -7,20 +7,28 @@ public import Model
 // whole; deleting goes the other way. Both under the store's lock.
 
 extension Store {
-    /// The tenants, in order.
+    /// The tenants, in order, also those that have lost their catalog: opening one of them throws.
     public func tenantIDs() throws(LociError) -> [TenantID] {
-        var found: [TenantID] = []
-        for name in try StoreFiles.names(in: path) {
-            guard let id = try? TenantID(name), StoreFiles.exists(directory(of: id) + "/catalog.db")
-            else { continue }
-            found.append(id)
-        }
-        return found.sorted()
+        try directoryIDs().filter { isTenant(directory(of: $0)) }
+    }
+
+    /// The directories whose names tenants can have, in order.
+    func directoryIDs() throws(LociError) -> [TenantID] {
+        try StoreFiles.names(in: path).compactMap { try? TenantID($0) }
+            .filter { StoreFiles.isDirectory(directory(of: $0)) }.sorted()
+    }
+
+    /// Whether a directory has what only tenants have.
+    private func isTenant(_ directory: String) -> Bool {
+        StoreFiles.exists(directory + "/catalog.db")
+            || (StoreFiles.isDirectory(directory + "/data")
+                && StoreFiles.exists(directory + "/lock/writer"))
     }
 
     /// Opens a tenant.
     ///
-    /// Throws `unknownTenant` naming the nearest, `notPermitted`, `formatTooNew`.
+    /// Throws `unknownTenant` naming the nearest, `corrupt` where its catalog is missing,
+    /// `notPermitted`, `formatTooNew`.
     public func tenant(_ id: TenantID) throws(LociError) -> Tenant {
         try tenant(id, session: nil)
     }
@@ -42,7 +50,8 @@ extension Store {
                 session: session,
                 clock: environment.clock,
                 wrap: environment.wrapSQL,
-                content: { TextSource.bytes(of: $0, in: blobs) }
+                content: { TextSource.bytes(of: $0, in: blobs) },
+                refusing: refusal(of: directory)
             )
         }
         return Tenant(
@@ -58,12 +67,13 @@ extension Store {
     ///
     /// Durable when it returns.
     ///
-    /// Throws `tenantExists`, `notPermitted`.
+    /// Throws `tenantExists`, `notPermitted`; `readOnly` where the store has backups.
     public func createTenant(
         _ id: TenantID,
         scheme: Scheme = .folders,
         origin: Origin
     ) throws(LociError) -> Tenant {
+        try requireNoBackups()
         try exclusively { () throws(LociError) in
             try makeTenant(id, scheme: scheme, origin: origin)
         }
@@ -72,8 +82,10 @@ extension Store {
 
     /// Gives a tenant another id.
     ///
-    /// Throws `unknownTenant`, `tenantExists`, `busy` while it is mounted or being moved.
+    /// Throws `unknownTenant`, `tenantExists`, `busy` while it is mounted or being moved; `readOnly`
+    /// where the store has backups.
     public func renameTenant(_ id: TenantID, to new: TenantID) throws(LociError) {
+        try requireNoBackups()
         try exclusively { () throws(LociError) in
             try requireTenant(id)
             try requireAbsent(new)
@@ -88,8 +100,10 @@ extension Store {
     ///
     /// It cannot be undone.
     ///
-    /// Throws `unknownTenant`, `busy` while it is mounted or being moved.
+    /// Throws `unknownTenant`, `busy` while it is mounted or being moved; `readOnly` where the store
+    /// has backups.
     public func deleteTenant(_ id: TenantID) throws(LociError) {
+        try requireNoBackups()
         try exclusively { () throws(LociError) in
             try requireTenant(id)
             let grave = "\(path)/\(Self.deletedPrefix)\(try Self.randomName(8))"
@@ -106,7 +120,17 @@ extension Store {
     func directory(of id: TenantID) -> String { "\(path)/\(id)" }
 
     private func requireTenant(_ id: TenantID) throws(LociError) {
-        if StoreFiles.exists(directory(of: id) + "/catalog.db") { return }
+        let directory = directory(of: id)
+        if StoreFiles.exists(directory + "/catalog.db") { return }
+        if isTenant(directory) {
+            throw LociError(
+                .corrupt,
+                subject: id.rawValue,
+                message: "The catalog of the tenant '\(id)' is missing: \(directory)/catalog.db.",
+                remedy: "Move \(directory) away, and restore it from a backup with: "
+                    + "loci backup restore BACKUP \(path)"
+            )
+        }
         let near = NearMiss.nearest(
             to: id.rawValue,
             in: try tenantIDs().map(\.rawValue)

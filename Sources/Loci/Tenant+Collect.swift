@@ -36,6 +36,7 @@ extension Tenant {
             defer { progress?.finish() }
             var report = try survey()
             guard delete else { return report }
+            try requireWritable()
             // Where a mount has the lock, it removes the blobs; the file is still to be rewritten.
             report.hasTraces = try !scrubIfNeeded(origin: origin)
             let total = Int64(report.blobs)

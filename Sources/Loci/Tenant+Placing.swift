@@ -75,6 +75,7 @@ extension Tenant {
         _ contents: [PendingContent],
         origin: Origin
     ) throws(LociError) -> (keys: [BlobKey], layout: LayoutNumber) {
+        try requireWritable()
         let reserved = try catalog.write(.normal, origin: origin) { tx in
             let target = try tx.reader.layouts().target
             let notBefore = tx.now + Self.placingGrace

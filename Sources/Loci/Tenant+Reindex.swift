@@ -15,13 +15,14 @@ extension Tenant {
     ///
     /// Returns how many memories were indexed.
     ///
-    /// Throws `lockHeld` while another process does it.
+    /// Throws `lockHeld` while another process does it; `readOnly` for a backup.
     public func reindex(
         origin: Origin,
         progress: ProgressFeed? = nil
     ) async throws(LociError) -> Int64 {
         try await work { [self] () throws(LociError) in
             defer { progress?.finish() }
+            try requireWritable()
             return try rebuildTextIndex(origin: origin, progress: progress)
         }
     }

@@ -36,6 +36,14 @@ public final class Tenant: Sendable {
         staging = StagingArea(directory: directory + "/staging")
     }
 
+    /// Whether it is a backup, which takes no changes.
+    package var isBackup: Bool { store.refusal(of: directory) != nil }
+
+    /// Throws `readOnly` where it is a backup.
+    package func requireWritable() throws(LociError) {
+        if let refusal = store.refusal(of: directory) { throw refusal }
+    }
+
     /// Tells this process's changes from others'.
     package var session: String { catalog.session }
 

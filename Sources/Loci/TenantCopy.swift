@@ -1,68 +1,8 @@
 import Blobs
 import Catalog
 import Linux
-import Model
+public import Model
 import SQL
-
-/// What a backup knows of itself: `backup.json` beside its catalog.
-struct BackupMark: Hashable, Sendable {
-    static let fileName = "backup.json"
-
-    let created: Timestamp
-    /// The newest change that it has, and its hash.
-    let head: LogMark
-    /// Node numbers below were given out when it was made.
-    let nextNode: UInt64
-
-    var json: JSON {
-        [
-            "format": .integer(1), "created": .string(created.description),
-            "change": .integer(head.number), "hash": .string(Hex.text(head.hash)),
-            "nextNode": .integer(Int64(nextNode)),
-        ]
-    }
-
-    init(created: Timestamp, head: LogMark, nextNode: UInt64) {
-        self.created = created
-        self.head = head
-        self.nextNode = nextNode
-    }
-
-    /// Reads that of a tenant's directory.
-    ///
-    /// Throws `notAStore` where there is none.
-    init(of directory: String) throws(LociError) {
-        let path = "\(directory)/\(Self.fileName)"
-        guard StoreFiles.exists(path) else {
-            throw LociError(
-                .notAStore,
-                subject: directory,
-                message: "\(directory) is not a backup: it has no \(Self.fileName).",
-                remedy: "Give the directory that loci backup create made."
-            )
-        }
-        let bytes = try StoreFiles.naming(path) { () throws(Errno) in
-            try File.open(path).readAll(limit: 64 << 10)
-        }
-        guard let json = try? JSON(parsing: bytes), json["format"]?.integerValue == 1,
-            let created = json["created"]?.stringValue.flatMap({ try? Timestamp($0) }),
-            let change = json["change"]?.integerValue, let next = json["nextNode"]?.integerValue,
-            let hash = json["hash"]?.stringValue.flatMap({ Hex.bytes($0) })
-        else {
-            throw LociError(
-                .formatUnknown,
-                subject: path,
-                message: "\(path) is not what loci backup create writes.",
-                remedy: "Make the backup again, into another directory."
-            )
-        }
-        self.init(
-            created: created,
-            head: LogMark(number: change, hash: hash),
-            nextNode: UInt64(next)
-        )
-    }
-}
 
 /// What a copy of a tenant brought.
 public struct CopyReport: Hashable, Sendable {
@@ -78,8 +18,39 @@ public struct CopyReport: Hashable, Sendable {
     public var removed = 0
     /// The newest change that it has.
     public var change = ChangeNumber(0)
+    /// How much it does not have as it should be.
+    public var damagedCount = 0
+    /// What that is: the first of them.
+    public var damaged: [CopyDamage] = []
+
+    /// Who reads more than so many lines looks at all of the store.
+    private static let listed = 1000
 
     package init() {}
+
+    mutating func add(_ damage: CopyDamage) {
+        damagedCount += 1
+        if damaged.count < Self.listed { damaged.append(damage) }
+    }
+}
+
+/// A content, or a file of a tool, that a copy does not have as it should be.
+public struct CopyDamage: Hashable, Sendable, CustomStringConvertible {
+    /// The path of the memory, or the name of the file; nil for a memory in the trash.
+    public let path: NamePath?
+    /// The memory and its revision; nil for a file.
+    public let memory: MemoryID?
+    /// See `memory`.
+    public let revision: RevisionNumber?
+    /// What is wrong.
+    public let reason: String
+
+    /// The damage as a line.
+    public var description: String {
+        let names = [path?.description, memory?.description].compactMap(\.self)
+        let text = names.joined(separator: ", ") + (revision.map { ", revision \($0)" } ?? "")
+        return "\(text): \(reason)"
+    }
 }
 
 /// Copies a tenant as it is at one change into a directory, while others go on working.
@@ -90,16 +61,27 @@ public struct CopyReport: Hashable, Sendable {
 ///  ⑤ backup.json                           ⑥ contents that it does not name go
 /// ```
 ///
-/// Until ④ an earlier backup in the directory is whole, and its mark is true of the next one too. A
-/// first one gets its mark before its catalog: a catalog without a mark is a tenant that people write
-/// into. Done again after a crash it begins anew, and finds what is there already.
+/// Until ④ an earlier backup in the directory is whole, and before ④ its mark says which one comes
+/// next. A first one gets its mark before its catalog: a catalog without a mark is a tenant that people
+/// write into. Done again after a crash it begins anew, and finds what is there already.
+///
+/// A restore has no mark, and no earlier one; it reads all contents back.
+///
+/// What is damaged in the source is left out and told; all else is copied.
 struct TenantCopy {
+    enum Purpose {
+        case backup
+        case restore
+    }
+
     let source: Tenant
     let directory: String
-    /// Added to the numbers of nodes that come: whoever knew those of the original meets no other.
-    let nodeGap: UInt64
-    /// Called between contents: keeps the source from removing any.
-    let keepHold: () throws(LociError) -> Void
+    let purpose: Purpose
+    /// Called before each content: throws where the source may have removed some.
+    let requireHold: () throws(LociError) -> Void
+
+    /// Nodes that the original may have made since its backup: whoever knew them meets no other.
+    private var nodeGap: UInt64 { purpose == .restore ? 1 << 32 : 0 }
 
     func run(_ progress: ProgressFeed?) throws(LociError) -> CopyReport {
         let new = "\(directory)/catalog.db.new"
@@ -110,8 +92,7 @@ struct TenantCopy {
         }
         let (mark, keys) = try copyRows(to: new, target, &report, progress)
         try storing { () throws(BlobError) in try target.syncAll() }
-        let isFirst = !StoreFiles.exists("\(directory)/catalog.db")
-        if isFirst { try write(mark) }
+        try announce(mark)
         try remove("\(directory)/catalog.db", but: "\(directory)/catalog.db")
         try StoreFiles.naming(new) { () throws(Errno) in
             try File.open(new).sync()
@@ -122,16 +103,25 @@ struct TenantCopy {
             )
         }
         try StoreFiles.syncDirectory(directory)
-        if !isFirst { try write(mark) }
+        guard purpose == .backup else { return report }
+        try mark.write(to: directory)
         try prune(target, but: keys, &report)
         return report
     }
 
-    private func write(_ mark: BackupMark) throws(LociError) {
-        try StoreFiles.write(
-            mark.json.bytes(.pretty) + [UInt8(ascii: "\n")],
-            to: "\(directory)/\(BackupMark.fileName)"
-        )
+    /// Says in the mark which catalog comes next.
+    private func announce(_ mark: BackupMark) throws(LociError) {
+        guard purpose == .backup else { return }
+        guard StoreFiles.exists("\(directory)/catalog.db") else {
+            return try mark.write(to: directory)
+        }
+        var earlier = try BackupMark(of: directory)
+        // One that was killed after ④ may have left its catalog with the mark before it.
+        if let head = try? earlierCatalog()?.logHead(), head == earlier.next {
+            earlier = earlier.following(head)
+        }
+        earlier.next = mark.head
+        try earlier.write(to: directory)
     }
 
     /// A database with its log; `but`: a file that stays.
@@ -151,13 +141,19 @@ struct TenantCopy {
         _ progress: ProgressFeed?
     ) throws(LociError) -> (BackupMark, Set<String>) {
         let copy = try CatalogCopy(of: source.catalog.path, to: path)
+        // A power cut must not take from the source what its copy has.
+        try source.catalog.sync()
         let keys = try copyContents(copy, target, &report, progress)
         let gone = try copyForeign(copy, &report)
-        let next = try copy.nextNode()
-        try copy.finish(withoutForeign: gone, nextNode: next + nodeGap)
+        try copy.finish(withoutForeign: gone, nextNode: try copy.nextNode() + nodeGap)
         for name in [path + "-wal", path + "-shm"] { try remove(name) }
         report.change = ChangeNumber(copy.head.number)
-        let mark = BackupMark(created: source.clock(), head: copy.head, nextNode: next)
+        let mark = BackupMark(
+            store: source.store.id,
+            tenant: source.id,
+            created: source.clock(),
+            head: copy.head
+        )
         return (mark, keys)
     }
 
@@ -170,24 +166,18 @@ struct TenantCopy {
     ) throws(LociError) -> Set<String> {
         var keys: Set<String> = []
         var cursor: Int64 = 0
+        let earlier = earlierCatalog()
         let total = try read(copy) { reader in try reader.revisionCount() }
         while true {
             let page = try read(copy) { reader in
                 try reader.revisions(afterMemory: cursor, limit: Tenant.batchSize)
             }
             guard let last = page.last else { return keys }
-            try keepHold()
             for revision in page {
-                let key = try storing { () throws(BlobError) in try BlobKey(revision.blobKey) }
-                if try storing({ () throws(BlobError) in try target.size(of: key) })
-                    == revision.size
-                {
-                    report.kept += 1
-                } else {
-                    try storing { () throws(BlobError) in
-                        try target.remove(key)
-                        try target.place(try source.blobs.open(key), at: key)
-                    }
+                try requireHold()
+                if let problem = try bring(revision, to: target, earlier, &report) {
+                    report.add(try damage(of: revision, problem, copy))
+                    continue
                 }
                 keys.insert(revision.blobKey)
                 report.contents += 1
@@ -198,15 +188,94 @@ struct TenantCopy {
         }
     }
 
+    /// The catalog of the backup that is there; nil where none is, or none that can be read.
+    private func earlierCatalog() -> CatalogReader? {
+        let path = "\(directory)/catalog.db"
+        guard StoreFiles.exists(path),
+            let connection = try? SQLiteConnection(path: path, access: .read)
+        else { return nil }
+        return CatalogReader(connection)
+    }
+
+    /// Brings one content.
+    ///
+    /// Returns what is wrong with it; it is not in the copy then.
+    private func bring(
+        _ revision: RevisionRow,
+        to target: DirectoryBlobStore,
+        _ earlier: CatalogReader?,
+        _ report: inout CopyReport
+    ) throws(LociError) -> String? {
+        do throws(BlobError) {
+            let key = try BlobKey(revision.blobKey)
+            if try hasContent(of: revision, key, target, earlier) {
+                report.kept += 1
+                return nil
+            }
+            let size = try source.blobs.size(of: key)
+            guard let size else { return "the content is missing" }
+            guard size == revision.size else {
+                return "the content has \(size) bytes, not \(revision.size)"
+            }
+            try target.remove(key)
+            try target.place(try source.blobs.open(key), at: key)
+            guard purpose == .restore, try target.hash(key).sha256 != revision.hash.bytes else {
+                return nil
+            }
+            try target.remove(key)
+            return "the content has another SHA-256"
+        } catch {
+            switch error {
+            case .notFound: return "the content is missing"
+            case .invalidKey, .corruptCopy, .failed(.inputOutput, _): return "\(error)"
+            case .occupied, .noSpace, .failed: throw LociError(blob: error)
+            }
+        }
+    }
+
+    /// Whether what stands under a key is this revision's content: a size says too little, since a
+    /// key may have been used again.
+    private func hasContent(
+        of revision: RevisionRow,
+        _ key: BlobKey,
+        _ target: DirectoryBlobStore,
+        _ earlier: CatalogReader?
+    ) throws(BlobError) -> Bool {
+        guard try target.size(of: key) == revision.size else { return false }
+        if let hash = try? earlier?.hash(ofBlob: key.text), hash == revision.hash { return true }
+        let there = try? target.open(key).status().identity
+        let own = try? source.blobs.open(key).status().identity
+        if let there, there == own { return true }
+        return try target.hash(key).sha256 == revision.hash.bytes
+    }
+
+    private func damage(
+        of revision: RevisionRow,
+        _ reason: String,
+        _ copy: CatalogCopy
+    ) throws(LociError) -> CopyDamage {
+        try read(copy) { reader in
+            let memory = try reader.memory(row: revision.memory)
+            let layout = try reader.layouts().listed
+            return CopyDamage(
+                path: try memory.flatMap { try reader.path(of: $0, in: layout) }
+                    .map { NamePath($0) },
+                memory: memory?.id,
+                revision: revision.number,
+                reason: reason
+            )
+        }
+    }
+
     /// ③ Files of tools, which are written in place: never linked.
     ///
-    /// Returns those that were removed since.
+    /// Returns those whose bytes are gone: they were removed since, or are damage.
     private func copyForeign(
         _ copy: CatalogCopy,
         _ report: inout CopyReport
     ) throws(LociError) -> [NodeNumber] {
         var gone: [NodeNumber] = []
-        for (node, _) in try read(copy, { reader in try reader.foreignFiles() }) {
+        for (node, name) in try read(copy, { reader in try reader.foreignFiles() }) {
             let from = "\(source.directory)/foreign/\(node)"
             let to = "\(directory)/foreign/\(node)"
             do throws(Errno) {
@@ -214,6 +283,18 @@ struct TenantCopy {
                 report.foreign += 1
             } catch .noSuchFile {
                 gone.append(node)
+                let isNamed = try source.read { reader in
+                    try !reader.entries(of: node, layouts: LayoutSet(rawValue: .max)).isEmpty
+                }
+                guard isNamed else { continue }
+                report.add(
+                    CopyDamage(
+                        path: NamePath([name]),
+                        memory: nil,
+                        revision: nil,
+                        reason: "foreign/\(node), which has its bytes, is missing"
+                    )
+                )
             } catch {
                 throw LociError(errno: error, subject: from)
             }

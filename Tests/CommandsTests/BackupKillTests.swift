@@ -83,7 +83,7 @@ struct BackupKillTests {
         try sandbox.must(
             "echo a | loci add --name a.md --set user=a -q; loci backup create backup -q"
         )
-        try sandbox.must("rm backup/main/catalog.db*")
+        try sandbox.must("rm backup/main/catalog.db* backup/backup.json")
         for verb in ["verify backup", "restore backup again"] {
             let refused = try sandbox.run("loci backup \(verb)")
             #expect(refused.status != 0)

@@ -144,6 +144,24 @@ struct VerbTests {
         #expect(names.compactMap { $0["tenant"]?.stringValue } == ["b", "main"])
     }
 
+    @Test("a tenant that lost its catalog is passed over by no verb")
+    func lostCatalog() throws {
+        let sandbox = try Sandbox()
+        try sandbox.must("loci tenant create other -q; rm store/main/catalog.db*")
+        let verbs = ["fsck --all-tenants", "tenant list", "backup create new --all-tenants"]
+        for verb in verbs {
+            let outcome = try sandbox.run("loci \(verb)")
+            #expect(outcome.status == 7, "\(verb): \(outcome.errors)")
+            #expect(outcome.errors.contains("main: The catalog of the tenant 'main' is missing"))
+        }
+        try sandbox.must("loci tenant delete other --yes")
+        for verb in verbs + ["ls", "fsck"] {
+            let outcome = try sandbox.run("loci \(verb)")
+            #expect(outcome.status == 9, "\(verb): \(outcome.errors)")
+            #expect(outcome.errors.contains("restore it from a backup"))
+        }
+    }
+
     @Test("a migration goes through its states by commands alone")
     func migrates() throws {
         let sandbox = try Sandbox(store: "user={user}/topic={topic}")

@@ -149,15 +149,15 @@ struct BackupTests {
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         let backup = try Store.open(at: directory)
         #expect(try backup.backups() == [.main])
-        for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm"] + missing {
-            #expect(try run(["/bin/rm", "-rf", "\(directory)/main/\(name)"]) == 0)
+        let names = ["catalog.db", "catalog.db-wal", "catalog.db-shm"] + missing
+        for name in names.map({ "main/\($0)" }) + [BackupMark.fileName] {
+            #expect(try run(["/bin/rm", "-rf", "\(directory)/\(name)"]) == 0)
         }
         #expect(await failure { _ = try backup.backups() } == .notAStore)
-        #expect(await failure { _ = try await backup.checkBackup(.main) } == .unknownTenant)
+        #expect(await failure { _ = try await backup.checkBackup(.main) } == .notAStore)
         let target = scratch.path + "/none"
         #expect(
-            await failure { _ = try await backup.restoreBackup(.main, to: target) }
-                == .unknownTenant
+            await failure { _ = try await backup.restoreBackup(.main, to: target) } == .notAStore
         )
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try backup.backups() == [.main])
@@ -169,12 +169,15 @@ struct BackupTests {
     func oldMark() async throws {
         try await fill()
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
-        let mark = "\(directory)/main/backup.json"
-        let old = try File.open(mark).readAll(limit: 1 << 16)
+        var old = try BackupMark(of: directory + "/main")
         _ = try await tenant.append([9], at: NamePath("user=new/x"), origin: origin)
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
-        try StoreFiles.write(old, to: mark)
         let backup = try Store.open(at: directory)
+        try old.write(to: directory + "/main")
+        // Nothing said that another one comes next.
+        #expect(try await backup.checkBackup(.main).map(\.rule) == [7])
+        old.next = try backup.tenant(.main).read { try $0.logHead() }
+        try old.write(to: directory + "/main")
         #expect(try await backup.checkBackup(.main) == [])
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try await backup.checkBackup(.main) == [])
@@ -184,17 +187,39 @@ struct BackupTests {
     func holds() async throws {
         let id = try await tenant.append([1], at: NamePath("user=u/x"), origin: origin).id
         try await tenant.delete(id, origin: origin)
-        let until = try tenant.catalog.write(.full, origin: origin) { tx in
-            try tx.holdBlobs(until: tx.now + .seconds(60))
-        }
+        let hold = try BlobHold(tenant, origin)
         let report = try await tenant.purge([id], origin: origin)
         #expect(report.purged == 1)
         #expect(report.waiting == 1)
         #expect(try await tenant.collect(delete: true, origin: origin).blobs == 0)
-        try tenant.catalog.write(.full, origin: origin) { try $0.releaseBlobs(until) }
+        hold.end()
         #expect(try await tenant.collect(delete: true, origin: origin).blobs == 1)
         _ = try await made.store.backUp(.main, to: directory, origin: origin)
         #expect(try tenant.read { try !$0.areBlobsHeld(at: made.now) })
+    }
+
+    @Test("holds it as long as any of several goes on, however long that takes")
+    func holdsBeside() async throws {
+        let first = try BlobHold(tenant, origin, renewing: .milliseconds(5))
+        try BlobHold(tenant, origin).end()
+        #expect(try tenant.read { try $0.areBlobsHeld(at: made.now) })
+        made.advance(BlobHold.length + .seconds(1))
+        let deadline = SystemClock.monotonic() + Duration.seconds(30).wholeNanoseconds
+        while try tenant.read({ try !$0.areBlobsHeld(at: made.now) }) {
+            try #require(SystemClock.monotonic() < deadline)
+            SystemClock.sleep(.milliseconds(5))
+        }
+        try first.require()
+        first.end()
+        #expect(try tenant.read { try !$0.areBlobsHeld(at: made.now) })
+    }
+
+    @Test("is not made of contents that could not be held")
+    func holdEnds() async throws {
+        let hold = try BlobHold(tenant, origin, renewing: .seconds(600))
+        defer { hold.end() }
+        made.advance(BlobHold.length + .seconds(1))
+        #expect(await failure { try hold.require() } == .busy)
     }
 
     @Test("tells which of its contents is not what it was, and goes nowhere near other files")
@@ -213,9 +238,10 @@ struct BackupTests {
         let backup = try Store.open(at: directory)
         #expect(try await backup.checkBackup(.main).count == 1)
         #expect(await failure { _ = try await made.store.checkBackup(.main) } == .notAStore)
+        let other = try TemporaryStore()
         #expect(
             await failure {
-                _ = try await backup.backUp(.main, to: made.path, origin: origin)
+                _ = try await other.store.backUp(.main, to: made.path, origin: origin)
             } == .notEmpty
         )
         #expect(try await tenant.check(contents: true) == [])

@@ -142,6 +142,14 @@ struct StoreTests {
         #expect(try made.store.tenantIDs().isEmpty)
     }
 
+    @Test("a tenant that lost its catalog is there, and says so when it is opened")
+    func lostCatalog() async throws {
+        let made = try TemporaryStore()
+        #expect(try run(["/bin/sh", "-c", "rm \(made.path)/main/catalog.db*"]) == 0)
+        #expect(try made.store.tenantIDs() == [.main])
+        #expect(await failure { _ = try made.store.tenant(.main) } == .corrupt)
+    }
+
     @Test("removes what a crash left of making and deleting tenants")
     func sweeps() throws {
         let made = try TemporaryStore()

@@ -107,6 +107,25 @@ struct TimeTests {
         }
     }
 
+    @Test("a revision that retention let go never gives its number to another")
+    func revisionNumbers() async throws {
+        let memory = try await add("user=bob/x.md", "one")
+        let content = PlacedContent(
+            blobKey: "beside",
+            size: 3,
+            hash: try FileHash.hash(bytes: bytes("two")),
+            layout: nil,
+            bytes: nil
+        )
+        try tenant.catalog.write(.full, origin: origin) { tx in
+            try tx.keepBeside(try #require(try tx.reader.memory(memory.id)), content: content)
+        }
+        made.advance(.seconds(91 * 86_400))
+        #expect(try await tenant.applyRetention(origin: origin).revisions == 1)
+        _ = try await tenant.edit(memory.id, content: bytes("three"), origin: origin)
+        #expect(try tenant.revisions(of: memory.id).map(\.number.rawValue).max() == 3)
+    }
+
     @Test("is kept for 90 days where nobody said otherwise")
     func retention() async throws {
         #expect(try tenant.retention() == .seconds(90 * 86_400))

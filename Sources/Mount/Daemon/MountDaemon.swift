@@ -66,7 +66,7 @@ package final class MountDaemon: Sendable {
         )
     }
 
-    /// Checks, and mounts or takes over.
+    /// Checks, and mounts or takes over; a backup for reading only.
     package init(
         tenant: Tenant,
         place: MountPlace,
@@ -74,12 +74,13 @@ package final class MountDaemon: Sendable {
         worker: Worker?,
         panel: MigrationPanel?
     ) throws(LociError) {
+        if !options.readOnly { try tenant.requireWritable() }
         let path = try place.prepare(store: tenant.store.path)
         self.tenant = tenant
         self.place = place
         mountPoint = path
         self.options = options
-        self.worker = options.migrate ? worker : nil
+        self.worker = options.migrate && !tenant.isBackup ? worker : nil
         do {
             log = try MountLog(options.log)
             workerStop = try WakeEvent()
