@@ -150,6 +150,39 @@ struct ArchiveTests {
         #expect(!report.failed.isEmpty && report.failed.allSatisfy { $0.error.code == .corrupt })
         #expect(try await other.tenant.check(contents: true) == [])
     }
+
+    @Test("puts what was in the trash there without a name, even where a file has its place")
+    func trashed() async throws {
+        let from = try Rig(scheme: "by={by}")
+        let memory = try await from.tenant.append(
+            [1],
+            name: Name("a.md"),
+            attributes: ["user": "gone"],
+            origin: Self.origin
+        )
+        try await from.tenant.delete(memory.id, origin: Self.origin)
+        let lines = try Self.export(from.tenant, history: true)
+
+        let to = try Rig(scheme: "user={user}")
+        _ = try await to.tenant.append(
+            [2],
+            name: Name("a.md"),
+            attributes: ["user": "gone"],
+            origin: Self.origin
+        )
+        let empty = try Rig(scheme: "user={user}")
+        for tenant in [to.tenant, empty.tenant] {
+            #expect(try await Self.bring(lines, into: tenant).added == 1)
+            #expect(try tenant.memory(memory.id).isTrashed)
+            #expect(try await tenant.check(contents: true) == [])
+        }
+        var shown: [NamePath] = []
+        try TreeReader(empty.tenant).walk(nil) { shown.append($0.path) }
+        #expect(shown.isEmpty)
+        let back = try await empty.tenant.restore(memory.id, origin: Self.origin)
+        #expect(back.path == (try NamePath("user=gone/a.md")))
+        #expect(try await empty.tenant.check(contents: true) == [])
+    }
 }
 
 extension String {
