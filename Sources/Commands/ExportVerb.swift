@@ -73,8 +73,14 @@ struct ExportVerb: AsyncParsableCommand {
 
     func run() async throws {
         let path = StoreFinder.absolute(RawArguments.bytes(directory))
+        let lists = [attributes, manifest].map { list in
+            list.map { StoreFinder.absolute(RawArguments.bytes($0)) }
+        }
         let tenant = try StoreFinder.tenant(place)
-        if directory != "-" { try StoreFinder.requireApart(path, from: tenant.store) }
+        for path in lists.compactMap({ $0 }) + (directory == "-" ? [] : [path]) {
+            try StoreFinder.requireApart(path, from: tenant.store)
+            try StoreFinder.requireOutsideMounts(path, of: tenant)
+        }
         Mounts.askToCommit(tenant)
         let moment = try when.moment(tenant)
         if chosen == .jsonl { return try writeArchive(tenant, path, moment) }
@@ -89,8 +95,8 @@ struct ExportVerb: AsyncParsableCommand {
                 layout: layout.map { LayoutNumber($0) },
                 moment: moment,
                 history: history,
-                attributes: attributes.map { StoreFinder.absolute(RawArguments.bytes($0)) },
-                manifest: manifest.map { StoreFinder.absolute(RawArguments.bytes($0)) }
+                attributes: lists[0],
+                manifest: lists[1]
             ),
             line: ProgressLine("exporting", json: speech.json, quiet: speech.quiet)
         )

@@ -88,4 +88,26 @@ struct ExportTests {
         let cut = try sandbox.run("head -3 all.jsonl | loci import - --store store1")
         #expect(cut.status == 9 && cut.errors.contains("ends before its end"), "\(cut.errors)")
     }
+
+    @Test("into a mount of the tenant or into the store is refused, whatever links lead there")
+    func apart() throws {
+        let sandbox = try Self.filled()
+        try sandbox.must(
+            """
+            mkdir mnt; loci mount store mnt -q; mkdir mnt/user=new
+            ln -s mnt/user=new link; ln -s store/main inside
+            """
+        )
+        let targets = [
+            "mnt/x", "mnt/user=new", "link/x", "link/x.tar --format tar",
+            "link/x.jsonl --format jsonl", "store/x", "inside/x", "inside/x.tar --format tar",
+            "out --manifest mnt/sums", "out --attributes inside/list",
+        ]
+        for target in targets {
+            let outcome = try sandbox.run("timeout 60 loci export \(target)")
+            #expect(outcome.status == 2, "\(target): \(outcome.errors)")
+        }
+        try sandbox.must("test ! -e out; test -z \"$(ls mnt/user=new)\"; loci export out -q")
+        #expect(try sandbox.run("loci import inside").status == 2)
+    }
 }
