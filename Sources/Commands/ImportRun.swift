@@ -4,7 +4,7 @@ import Loci
 /// One import: reads and looks up on one side while the tenant hashes and commits on the other.
 ///
 /// Batches have at most 1,000 files and 64 MiB, and two of them are under way at most, which bounds
-/// the memory. Ctrl-C leaves what was committed; the same command goes on from there.
+/// the memory, but for the path of each file, by which it is known when two would be one. Ctrl-C leaves what was committed; the same command goes on from there.
 final class ImportRun {
     struct Options {
         let readsFrontMatter: Bool
@@ -36,6 +36,8 @@ final class ImportRun {
     private var batchSize: Int64 = 0
     private var foreign: [(source: NamePath, file: NewForeign)] = []
     private var directories: [NamePath] = []
+    /// The files of the source, by a hash of where they land.
+    private var landed: [Int: [UInt8]] = [:]
 
     init(
         tenant: Tenant,
@@ -115,8 +117,11 @@ final class ImportRun {
     private func takeFile(_ path: NamePath, _ status: FileStatus) async throws(LociError) {
         let front = options.readsFrontMatter ? frontMatter(path) : nil
         let memory = try plan.memory(path, status, at: absolute(path), front)
-        if let place = try plan.place(of: memory), let known = try tree.known(at: place) {
-            return try await compare(path, status, memory, known)
+        if let place = try plan.place(of: memory) {
+            try land(path, at: place)
+            if let known = try tree.known(at: place) {
+                return try await compare(path, status, memory, known)
+            }
         }
         if options.isDry {
             report.imported += 1
@@ -125,6 +130,19 @@ final class ImportRun {
         }
         batch.append(Pending(path: path, size: status.size, memory: memory))
         batchSize += status.size
+    }
+
+    /// Throws `nameTaken` where another file of the source lands at that place.
+    private func land(_ path: NamePath, at place: NamePath) throws(LociError) {
+        guard let other = landed.updateValue(path.bytes, forKey: place.hashValue) else { return }
+        landed[place.hashValue] = other
+        throw LociError(
+            .nameTaken,
+            subject: path.description,
+            message: "It would be '\(place)', and so would "
+                + "'\(String(decoding: other, as: UTF8.self))' of the same tree.",
+            remedy: "Rename one of them, or import them by another scheme."
+        )
     }
 
     private func frontMatter(_ path: NamePath) -> FrontMatter? {
@@ -202,6 +220,7 @@ final class ImportRun {
             let directories = Array(path.names.prefix(partitions))
             let place = try plan.place(ofDirectory: directories).path
             let names = place.names + path.names.dropFirst(partitions)
+            if case .file = content { try land(path, at: NamePath(names)) }
             foreign.append(
                 (
                     path,

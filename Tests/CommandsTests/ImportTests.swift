@@ -185,4 +185,29 @@ struct ImportTests {
         #expect(line["path"] == "user=bob/a.md")
         #expect(line["attributes"]?["k"] == "v")
     }
+
+    @Test(
+        "two files of the source that land on one path are named, with exit 7",
+        arguments: ["", " --update", " --dry-run", " --update --dry-run"]
+    )
+    func collides(options: String) throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        try sandbox.must(
+            "mkdir -p src/_; echo 1 >src/_/a.md; echo 2 >src/a.md; echo 3 >src/_/.f; echo 4 >src/.f"
+        )
+        let line = "loci import src --scheme-of-source '{user}' --missing _"
+        for _ in 0..<2 {
+            let outcome = try sandbox.run(line + options)
+            #expect(outcome.status == 7, "\(outcome.errors)")
+            #expect(
+                outcome.errors.contains(
+                    "a.md: It would be 'user=_/a.md', and so would '_/a.md' of the same tree."
+                ),
+                "\(outcome.errors)"
+            )
+        }
+        guard !options.contains("dry-run") else { return }
+        #expect(try sandbox.must("loci cat user=_/a.md").output == "1\n")
+        #expect(try sandbox.must("loci stat user=_/a.md --json").json[0]["revision"] == .integer(1))
+    }
 }
