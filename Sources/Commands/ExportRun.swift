@@ -200,7 +200,7 @@ final class ExportRun {
 
     private static func write(_ bytes: [UInt8], to path: [UInt8]) throws(LociError) {
         do throws(Errno) {
-            try File.open(path, [.writeOnly, .create, .truncate]).write(bytes)
+            try File.open(path, [.writeOnly, .create, .truncate], mode: 0o600).write(bytes)
         } catch {
             throw InputBytes.failure(error, path, "written")
         }

@@ -142,8 +142,8 @@ struct ExportVerb: AsyncParsableCommand {
             try archive.run(tenant, history: history, at: moment) { try output.write($0) }
             try output.flush()
         } else {
+            let file = try TarTarget.create(path)
             do {
-                let file = try File.open(path, [.writeOnly, .create, .exclusive], mode: 0o600)
                 try archive.run(tenant, history: history, at: moment) { try file.write($0) }
             } catch let error as Errno {
                 throw InputBytes.failure(error, path, "written")
