@@ -128,4 +128,18 @@ struct ExportTests {
             #expect(try sandbox.run("loci export \(target)").status == 6, "\(target)")
         }
     }
+
+    @Test("of the earliest time there is ends well")
+    func earliest() throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        try sandbox.must(
+            """
+            echo a | loci add --name a.md --set user=bob -q
+            time=1677-09-21T00:12:43.145224192Z; loci export x.jsonl --format jsonl -q
+            sed -i 's/"modified":"[^"]*"/"modified":"'$time'"/g' x.jsonl
+            loci init old --scheme 'user={user}' -q; loci import x.jsonl --store old -q
+            loci export - --store old | tar -tf - >list; loci export tree --store old -q
+            """
+        )
+    }
 }
