@@ -11,6 +11,8 @@ final class ImportRun {
         let updates: Bool
         let isDry: Bool
         let origin: Origin
+        /// Memories come from elsewhere: only what is beside them is brought.
+        var leavesMemories = false
     }
 
     private static let batchFiles = 1000
@@ -89,6 +91,7 @@ final class ImportRun {
 
     private func take(_ item: SourceWalk.Item) async throws {
         switch item {
+        case .file where options.leavesMemories: break
         case .file(let path, let status):
             do throws(LociError) {
                 try await takeFile(path, status)
@@ -100,9 +103,13 @@ final class ImportRun {
         case .foreignDirectory(let path, let status):
             takeForeign(path, .directory, status)
         case .emptyDirectory(let path):
-            if let place = try? plan.place(ofDirectory: path.names), place.isWhole {
+            // Where attributes are missing, as far as they reach: if that is all there was.
+            if let place = try? plan.place(ofDirectory: path.names),
+                place.isWhole || place.path.names.count == path.names.count
+            {
                 directories.append(place.path)
             }
+        case .skipped(.archive, _) where options.leavesMemories: break
         case .skipped(let kind, _):
             report.skipped[kind, default: 0] += 1
         case .problem(let path, let error):

@@ -30,6 +30,13 @@ struct TarWriter {
 
     static let block = 512
 
+    private static let magic = (offset: 257, bytes: Array("ustar".utf8))
+
+    /// Whether bytes are the beginning of an archive.
+    static func begins(_ bytes: [UInt8]) -> Bool {
+        bytes.dropFirst(magic.offset).starts(with: magic.bytes)
+    }
+
     /// What ends an archive.
     static let end = [UInt8](repeating: 0, count: 2 * block)
 
@@ -71,7 +78,7 @@ struct TarWriter {
         put([UInt8](repeating: 0x20, count: 8), at: 148, room: 8)
         header[156] = entry.kind.rawValue
         put(entry.target, at: 157, room: 100)
-        put(Array("ustar\u{0}00".utf8), at: 257, room: 8)
+        put(magic.bytes + Array("\u{0}00".utf8), at: magic.offset, room: 8)
         octal(header.reduce(0) { $0 + Int64($1) }, at: 148, digits: 6)
         header[154] = 0
         return header
