@@ -110,11 +110,23 @@ final class ImportRun {
                 directories.append(place.path)
             }
         case .skipped(.archive, _) where options.leavesMemories: break
+        case .skipped(let kind, let path) where options.leavesMemories:
+            // An export wrote it, so the tenant has it.
+            report.problems.append((path, Self.skips(kind)))
         case .skipped(let kind, _):
             report.skipped[kind, default: 0] += 1
         case .problem(let path, let error):
             report.problems.append((path, error))
         }
+    }
+
+    private static func skips(_ kind: SourceWalk.Skipped) -> LociError {
+        LociError(
+            .unsupported,
+            subject: kind.rawValue,
+            message: "It stays out: an import skips \(kind.rawValue).",
+            remedy: "Copy it into a mount."
+        )
     }
 
     private func absolute(_ path: NamePath) -> [UInt8] { root + [ASCII.slash] + path.bytes }

@@ -172,6 +172,12 @@ struct ExportTests {
         #expect(real["emptyDirectories"] == .integer(2), "\(real)")
         let again = try sandbox.must("cat again").json[0]
         #expect(again["imported"] == .integer(0) && again["foreign"] == .integer(0))
+        // What imports skip was in the tenant, and so it is missed.
+        let skipped = try sandbox.run(
+            "mkdir tree/.git; ln -s .dot tree/.link; loci import tree --history --store copy"
+        )
+        #expect(skipped.status == 7 && skipped.errors.contains(".git: It stays out: an import"))
+        #expect(skipped.errors.contains(".link: It stays out: an import skips symlinks."))
     }
 
     @Test("of the earliest time there is ends well")
