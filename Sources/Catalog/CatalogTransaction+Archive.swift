@@ -28,7 +28,7 @@ package struct ArchivedRow: Hashable, Sendable {
 
 extension CatalogTransaction {
     /// Adds a memory as an archive tells it, with its id and all its revisions under their numbers,
-    /// times and actors; into the trash where it was there.
+    /// times and actors; into the trash, without a name, where it was there.
     ///
     /// The log says who brought it and when: a row for each revision. A name that another memory
     /// has gets a suffix.
@@ -53,7 +53,8 @@ extension CatalogTransaction {
             content: first,
             appearance: appearance,
             primary: LayoutNumber(0),
-            operation: .import
+            operation: .import,
+            isTrashed: isTrashed
         )
         try describe(memory.row, RevisionNumber(1), as: revisions[0])
         for (revision, content) in zip(revisions, contents).dropFirst() {
@@ -81,8 +82,6 @@ extension CatalogTransaction {
             .integer(contents[current].size),
             .integer(Int64(memory.node.rawValue))
         )
-        guard isTrashed, let row = try reader.memory(row: memory.row) else { return }
-        _ = try trash(row)
     }
 
     private func describe(

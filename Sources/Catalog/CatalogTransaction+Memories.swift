@@ -65,13 +65,15 @@ extension CatalogTransaction {
     ///
     /// `primary`: the layout by which the caller named it: a taken name there is
     /// `nameTaken`, in any other the memory gets a suffix.
+    /// `isTrashed`: adds it to the trash: without any name.
     package func addMemory(
         _ fields: MemoryFields,
         name: Name,
         content: PlacedContent,
         appearance: NodeAppearance,
         primary: LayoutNumber,
-        operation: Operation = .add
+        operation: Operation = .add,
+        isTrashed: Bool = false
     ) throws -> MemoryRow {
         let row = try nextMemoryRow()
         let since = try record(operation, memory: row)
@@ -95,13 +97,13 @@ extension CatalogTransaction {
             created: fields.created,
             updated: now,
             revision: RevisionNumber(1),
-            trashed: nil,
+            trashed: isTrashed ? since : nil,
             since: since
         )
         try run(
             """
             INSERT INTO memory(id, ulid, name, node, created, updated, revision, trashed, since)
-            VALUES (?, ?, ?, ?, ?, ?, 1, NULL, ?)
+            VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
             """,
             .integer(row),
             .blob(fields.id.bytes),
@@ -109,6 +111,7 @@ extension CatalogTransaction {
             .integer(Int64(node.number.rawValue)),
             .integer(fields.created.nanoseconds),
             .integer(now.nanoseconds),
+            SQLValue(memory.trashed?.rawValue),
             .integer(since.rawValue)
         )
         for (key, value) in fields.attributes {
@@ -117,6 +120,7 @@ extension CatalogTransaction {
         log.explain(since, memory: row) { effect in
             effect.after.name = name
             effect.after.attributes = fields.attributes.map { .init($0.key, .string($0.value)) }
+            if isTrashed { effect.after.isTrashed = true }
         }
         try insertRevision(
             row,
@@ -126,7 +130,7 @@ extension CatalogTransaction {
             since: since
         )
         newTexts.append(NewText(row, RevisionNumber(1), content))
-        try place(memory, fields, primary: primary, since: since)
+        if !isTrashed { try place(memory, fields, primary: primary, since: since) }
         return memory
     }
 

@@ -56,47 +56,89 @@ enum ArchiveFormat {
 
     // MARK: Reading
 
-    /// Throws `corrupt` where a line is none that `json` wrote.
-    static func memory(_ json: JSON, line: Int) throws(LociError) -> ArchivedMemory {
+    /// The scheme that the first line of an archive tells.
+    ///
+    /// Throws `corrupt` where it is none that `head` wrote, `formatTooNew`, `malformedScheme`, and
+    /// `invalidArgument` for a tar.
+    static func scheme(head line: [UInt8]) throws(LociError) -> Scheme {
+        guard let json = try? JSON(parsing: line), json["loci"]?.stringValue == "archive",
+            let scheme = json["scheme"]?.stringValue
+        else {
+            if TarWriter.begins(line) {
+                throw LociError(
+                    .invalidArgument,
+                    subject: "archive",
+                    message: "This is a tar, and an import reads trees and JSON Lines.",
+                    remedy: "Unpack it with tar -xf and import the directory, or export with "
+                        + "--format jsonl."
+                )
+            }
+            throw LociError(
+                .corrupt,
+                subject: "line 1",
+                message: "This is no archive: line 1 is none that loci export wrote.",
+                remedy: "Give a directory, or what loci export --format jsonl wrote."
+            )
+        }
+        guard json["version"]?.integerValue == version else {
+            throw LociError(
+                .formatTooNew,
+                subject: "archive",
+                message: "The archive is of another version than \(version).",
+                remedy: "Use the loci that wrote it."
+            )
+        }
+        return try Scheme(scheme)
+    }
+
+    /// Throws `corrupt` where a line is none that `json` wrote, and what is thrown for an id, a
+    /// name, a time or a hash that is none.
+    static func memory(_ json: JSON) throws(LociError) -> ArchivedMemory {
         let revisions = try (json["revisions"]?.arrayValue ?? []).map {
-            (item) throws(LociError) in try revision(item, line: line)
+            (item) throws(LociError) in try revision(item)
         }
         guard let id = json["id"]?.stringValue, let name = json["name"]?.nameBytes,
             let members = json["attributes"]?.objectValue,
-            let mode = json["mode"]?.integerValue, let uid = json["uid"]?.integerValue,
-            let gid = json["gid"]?.integerValue, let isTrashed = json["trashed"]?.boolValue
-        else { throw damaged(line) }
+            let mode = json["mode"]?.integerValue, (0...0o7777).contains(mode),
+            let owner = account(json["uid"]), let group = account(json["gid"]),
+            let isTrashed = json["trashed"]?.boolValue
+        else { throw damaged }
         var attributes: [String: String] = [:]
         for member in members {
-            guard let value = member.value.stringValue else { throw damaged(line) }
+            guard let value = member.value.stringValue else { throw damaged }
             attributes[member.key] = value
         }
         return ArchivedMemory(
             id: try MemoryID(id),
             name: try Name(validating: name),
             attributes: attributes,
-            created: try time(json["created"], line),
-            modified: try time(json["modified"], line),
-            permissions: UInt32(truncatingIfNeeded: mode) & 0o7777,
-            owner: UInt32(truncatingIfNeeded: uid),
-            group: UInt32(truncatingIfNeeded: gid),
+            created: try time(json["created"]),
+            modified: try time(json["modified"]),
+            permissions: UInt32(mode),
+            owner: owner,
+            group: group,
             isTrashed: isTrashed,
             revisions: revisions
         )
     }
 
-    private static func revision(
-        _ json: JSON,
-        line: Int
-    ) throws(LociError) -> ArchivedMemory.Revision {
+    /// The number of a user or a group; the last one means nobody to the system.
+    private static func account(_ json: JSON?) -> UInt32? {
+        guard let number = json?.integerValue.flatMap({ UInt32(exactly: $0) }), number != .max
+        else { return nil }
+        return number
+    }
+
+    private static func revision(_ json: JSON) throws(LociError) -> ArchivedMemory.Revision {
         guard let number = json["number"]?.integerValue, let actor = json["actor"]?.stringValue,
             let isBeside = json["beside"]?.boolValue, let hash = json["sha256"]?.stringValue,
-            let content = json["content"]?.nameBytes
-        else { throw damaged(line) }
+            let content = json["content"]?.nameBytes,
+            json["size"]?.integerValue == Int64(content.count)
+        else { throw damaged }
         return ArchivedMemory.Revision(
             number: RevisionNumber(Int(number)),
-            created: try time(json["created"], line),
-            modified: try time(json["modified"], line),
+            created: try time(json["created"]),
+            modified: try time(json["modified"]),
             actor: actor,
             isBeside: isBeside,
             content: content,
@@ -104,16 +146,17 @@ enum ArchiveFormat {
         )
     }
 
-    private static func time(_ json: JSON?, _ line: Int) throws(LociError) -> Timestamp {
-        guard let text = json?.stringValue else { throw damaged(line) }
+    private static func time(_ json: JSON?) throws(LociError) -> Timestamp {
+        guard let text = json?.stringValue else { throw damaged }
         return try Timestamp(text)
     }
 
-    static func damaged(_ line: Int) -> LociError {
+    /// What is thrown for a line that tells no memory.
+    static var damaged: LociError {
         LociError(
             .corrupt,
-            subject: "line \(line)",
-            message: "Line \(line) of the archive is none that loci export wrote.",
+            subject: "archive",
+            message: "This is no line that loci export wrote.",
             remedy: "Export it again."
         )
     }

@@ -3,7 +3,8 @@ import Loci
 
 /// One export: walks a layout and writes what it meets.
 final class ExportRun {
-    /// Where a tree that is exported with its history holds that; an import knows it.
+    /// Where a tree that is exported with its history holds that, and nothing else stands: an
+    /// import with `--history` takes it for the export's own.
     static let archiveName = NamePath([Name(unchecked: Array(".loci-export.jsonl".utf8))])
 
     struct Options {
@@ -24,6 +25,8 @@ final class ExportRun {
         var revisions = 0
         /// Directories that are written with their escaped names.
         var escaped = 0
+        /// What is not in the export.
+        var leftOut = LeftOut()
     }
 
     private(set) var report = Report()
@@ -55,7 +58,8 @@ final class ExportRun {
         total = Int64(try tenant.counts().live)
     }
 
-    private static func scheme(
+    /// The scheme of the layout that is exported.
+    static func scheme(
         _ tenant: Tenant,
         _ options: Options
     ) throws(LociError) -> Scheme {
@@ -93,7 +97,12 @@ final class ExportRun {
     }
 
     private func write(_ item: TreeItem) throws(LociError) {
+        // Nothing is known of the parent where that was left out.
         guard let parent = directories[item.path.parent], let name = item.path.last else { return }
+        guard parent.appending(name) != Self.archiveName else {
+            report.leftOut.note(item.path, nil, Self.notOurs(item.path))
+            return
+        }
         switch item.kind {
         case .directory, .foreignDirectory:
             let outside = outsideName(item, in: parent)
@@ -101,16 +110,38 @@ final class ExportRun {
             let isForeign = item.kind == .foreignDirectory
             try target.directory(outside, isForeign ? item.permissions : nil)
         case .foreignLink:
-            let outside = parent.appending(name)
-            try target.link(outside, to: try read(item))
+            guard let file = try open(item) else { return }
+            try target.link(parent.appending(name), to: try read(file, item))
             report.foreign += 1
         case .memory, .foreignFile:
             try writeFile(item, parent.appending(name))
         }
     }
 
-    private func read(_ item: TreeItem) throws(LociError) -> [UInt8] {
-        let file = try tree.open(item)
+    private static func notOurs(_ path: NamePath) -> LociError {
+        LociError(
+            .nameTaken,
+            subject: path.description,
+            message: "Only an export's own archive has that name in an export.",
+            remedy: "Rename it in the store."
+        )
+    }
+
+    /// Its bytes; nil where they cannot be read, which is noted.
+    private func open(_ item: TreeItem) throws(LociError) -> File? {
+        do throws(LociError) {
+            return try tree.open(item)
+        } catch {
+            guard error.isOfOneContent || error.code == .notFound else { throw error }
+            report.leftOut.note(item.path, item.memory, error)
+            return nil
+        }
+    }
+
+    private func read(
+        _ file: borrowing File,
+        _ item: TreeItem
+    ) throws(LociError) -> [UInt8] {
         do throws(Errno) {
             return try file.readAll(limit: InputBytes.limit)
         } catch {
@@ -119,7 +150,7 @@ final class ExportRun {
     }
 
     private func writeFile(_ item: TreeItem, _ outside: NamePath) throws(LociError) {
-        let source = try tree.open(item)
+        guard let source = try open(item) else { return }
         let copied = try target.file(
             outside,
             source,
@@ -128,7 +159,11 @@ final class ExportRun {
         )
         if options.manifest != nil {
             let hash =
-                if let known = item.hash { known } else { try FileHash.hash(bytes: read(item)) }
+                if let known = item.hash {
+                    known
+                } else {
+                    try FileHash.hash(bytes: read(tree.open(item), item))
+                }
             noteChecksum(hash, outside)
         }
         if item.kind == .memory {
@@ -189,8 +224,11 @@ final class ExportRun {
         do {
             let file = try File.open(place, [.readWrite, .temporary], mode: 0o600)
             var archive = ArchiveExport()
-            try archive.run(tenant, history: true, at: options.moment) { try file.write($0) }
+            try archive.run(tenant, scheme: scheme, history: true, at: options.moment) {
+                try file.write($0)
+            }
             report.revisions = archive.revisions
+            for gap in archive.gaps { report.leftOut.note(gap) }
             try file.seek(to: 0)
             return file
         } catch let error as Errno {
@@ -200,7 +238,7 @@ final class ExportRun {
 
     private static func write(_ bytes: [UInt8], to path: [UInt8]) throws(LociError) {
         do throws(Errno) {
-            try File.open(path, [.writeOnly, .create, .truncate]).write(bytes)
+            try File.open(path, [.writeOnly, .create, .truncate], mode: 0o600).write(bytes)
         } catch {
             throw InputBytes.failure(error, path, "written")
         }
@@ -220,27 +258,5 @@ final class ExportRun {
         }
         taken.insert(outside)
         return outside
-    }
-}
-
-/// How a directory of a layout is called in an export.
-enum ExportName {
-    /// The name without escapes where that reads back to the same value, else as it is.
-    static func plain(_ name: Name, depth: Int, _ scheme: Scheme) -> Name {
-        var prefix: [UInt8] = []
-        var isRest = true
-        if depth < scheme.fixedDepth {
-            guard case .field(let key, .attribute) = scheme.segments[depth] else { return name }
-            prefix = key?.prefix ?? []
-            isRest = false
-        }
-        let value = Escape.decoded(name.bytes.dropFirst(prefix.count))
-        guard let first = value.first, first != ASCII.dot, value.count <= Name.maximumLength,
-            !value.contains(0), !value.contains(ASCII.slash),
-            String(validating: value, as: UTF8.self) != nil,
-            isRest || value != Scheme.missing,
-            let plain = try? Name(validating: prefix + value)
-        else { return name }
-        return plain
     }
 }

@@ -16,6 +16,26 @@ protocol ExportTarget: AnyObject {
     func finish() throws(LociError)
 }
 
+extension ExportTarget {
+    /// Makes the file that an export goes to, for its owner alone; throws `nameTaken` where
+    /// something is there.
+    static func create(_ path: [UInt8]) throws(LociError) -> File {
+        do throws(Errno) {
+            return try File.open(path, [.writeOnly, .create, .exclusive], mode: 0o600)
+        } catch .exists {
+            let shown = String(decoding: path, as: UTF8.self)
+            throw LociError(
+                .nameTaken,
+                subject: shown,
+                message: "'\(shown)' is there already.",
+                remedy: "Name a file that is missing."
+            )
+        } catch {
+            throw InputBytes.failure(error, path, "written")
+        }
+    }
+}
+
 /// A directory, which was empty.
 final class DirectoryTarget: ExportTarget {
     private let path: [UInt8]
@@ -112,12 +132,7 @@ final class TarTarget: ExportTarget {
             close = { () throws(LociError) in try output.output.flush() }
             return
         }
-        let file: FileBox
-        do throws(Errno) {
-            file = FileBox(try File.open(path, [.writeOnly, .create, .exclusive]))
-        } catch {
-            throw InputBytes.failure(error, path, "written")
-        }
+        let file = FileBox(try Self.create(path))
         write = { (bytes) throws(LociError) in
             do throws(Errno) {
                 try file.file.write(bytes)

@@ -17,7 +17,8 @@ struct ExportVerb: AsyncParsableCommand {
             discussion: """
                 A tree and a tar show the files of one layout; jsonl is an archive for any tool, and \
                 loci import  reads it with ids, attributes, times and revisions. With --history a \
-                tree or a tar holds that archive too, as .loci-export.jsonl.
+                tree or a tar holds that archive too, as .loci-export.jsonl, and  loci import \
+                --history  of the tree reads it. What cannot be read is listed, with exit 7.
                 """
         )
     }
@@ -73,8 +74,14 @@ struct ExportVerb: AsyncParsableCommand {
 
     func run() async throws {
         let path = StoreFinder.absolute(RawArguments.bytes(directory))
+        let lists = [attributes, manifest].map { list in
+            list.map { StoreFinder.absolute(RawArguments.bytes($0)) }
+        }
         let tenant = try StoreFinder.tenant(place)
-        if directory != "-" { try StoreFinder.requireApart(path, from: tenant.store) }
+        for path in lists.compactMap({ $0 }) + (directory == "-" ? [] : [path]) {
+            try StoreFinder.requireApart(path, from: tenant.store)
+            try StoreFinder.requireOutsideMounts(path, of: tenant)
+        }
         Mounts.askToCommit(tenant)
         let moment = try when.moment(tenant)
         if chosen == .jsonl { return try writeArchive(tenant, path, moment) }
@@ -89,8 +96,8 @@ struct ExportVerb: AsyncParsableCommand {
                 layout: layout.map { LayoutNumber($0) },
                 moment: moment,
                 history: history,
-                attributes: attributes.map { StoreFinder.absolute(RawArguments.bytes($0)) },
-                manifest: manifest.map { StoreFinder.absolute(RawArguments.bytes($0)) }
+                attributes: lists[0],
+                manifest: lists[1]
             ),
             line: ProgressLine("exporting", json: speech.json, quiet: speech.quiet)
         )
@@ -109,6 +116,7 @@ struct ExportVerb: AsyncParsableCommand {
                 "foreign": .integer(Int64(report.foreign)),
                 "escaped": .integer(Int64(report.escaped)),
                 "revisions": .integer(Int64(report.revisions)),
+                "leftOut": report.leftOut.json,
             ]
         }
         if report.escaped > 0 {
@@ -117,6 +125,7 @@ struct ExportVerb: AsyncParsableCommand {
                     + "one."
             )
         }
+        try report.leftOut.throwIfAny()
     }
 
     /// Where the data goes to standard output, words do not.
@@ -131,14 +140,19 @@ struct ExportVerb: AsyncParsableCommand {
         _ moment: PastMoment?
     ) throws {
         var archive = ArchiveExport()
+        let scheme = try ExportRun.scheme(tenant, ExportRun.Options(moment: moment))
         if directory == "-" {
             var output = Output()
-            try archive.run(tenant, history: history, at: moment) { try output.write($0) }
+            try archive.run(tenant, scheme: scheme, history: history, at: moment) {
+                try output.write($0)
+            }
             try output.flush()
         } else {
+            let file = try TarTarget.create(path)
             do {
-                let file = try File.open(path, [.writeOnly, .create, .exclusive], mode: 0o600)
-                try archive.run(tenant, history: history, at: moment) { try file.write($0) }
+                try archive.run(tenant, scheme: scheme, history: history, at: moment) {
+                    try file.write($0)
+                }
             } catch let error as Errno {
                 throw InputBytes.failure(error, path, "written")
             }
@@ -146,11 +160,15 @@ struct ExportVerb: AsyncParsableCommand {
         let text =
             "Exported \(Grouped.text(archive.memories)) memories, "
             + "\(Grouped.counted(archive.revisions, "revision"))."
+        var leftOut = LeftOut()
+        for gap in archive.gaps { leftOut.note(gap) }
         try say(text) {
             [
                 "exported": .integer(Int64(archive.memories)),
                 "revisions": .integer(Int64(archive.revisions)),
+                "leftOut": leftOut.json,
             ]
         }
+        try leftOut.throwIfAny()
     }
 }

@@ -27,38 +27,57 @@ struct ImportReport {
         for (word, count) in counts where count > 0 {
             text += ", \(Grouped.text(count)) \(word)"
         }
+        return text + skippedText + "."
+    }
+
+    var skippedText: String {
         let skips = SourceWalk.Skipped.allCases.compactMap { kind in
             skipped[kind].map { "\(Grouped.text($0)) \(kind.rawValue)" }
         }
-        if !skips.isEmpty { text += "; skipped \(skips.joined(separator: ", "))" }
-        return text + "."
+        return skips.isEmpty ? "" : "; skipped \(skips.joined(separator: ", "))"
+    }
+
+    var skippedJSON: JSON {
+        .object(
+            SourceWalk.Skipped.allCases.compactMap { kind in
+                skipped[kind].map { JSON.Member(kind.rawValue, .integer(Int64($0))) }
+            }
+        )
+    }
+
+    var problemsJSON: [JSON] {
+        problems.map { (path, error) in
+            [
+                "path": JSON(path: path), "code": .string(error.code.rawValue),
+                "message": .string(Failure.sentence(error)),
+            ]
+        }
     }
 
     var json: JSON {
-        let skips = SourceWalk.Skipped.allCases.compactMap { kind in
-            skipped[kind].map { JSON.Member(kind.rawValue, .integer(Int64($0))) }
-        }
-        return [
+        [
             "imported": .integer(Int64(imported)), "bytes": .integer(bytes),
             "equal": .integer(Int64(equal)), "updated": .integer(Int64(updated)),
             "foreign": .integer(Int64(foreign)),
             "emptyDirectories": .integer(Int64(directories)),
-            "skipped": .object(skips),
+            "skipped": skippedJSON,
             "differing": .array(differing.map { JSON(path: $0) }),
-            "failed": .array(
-                problems.map { (path, error) in
-                    [
-                        "path": JSON(path: path), "code": .string(error.code.rawValue),
-                        "message": .string(Failure.sentence(error)),
-                    ]
-                }
-            ),
+            "failed": .array(problemsJSON),
             "twins": .array(twins.map { JSON(path: $0) }),
         ]
     }
 
-    /// Lists what needs a look, and throws `partlyDone` where something stayed out.
-    func throwIfPartial() throws {
+    /// What was to come in and did not.
+    var left: Int { differing.count + problems.count }
+
+    /// Says what needs a look.
+    func list() {
+        if skipped[.archive] != nil {
+            Words.note(
+                "\(ExportRun.archiveName): left out: it is where an export keeps its history. "
+                    + "With --history that comes in, with ids, attributes, times and revisions."
+            )
+        }
         for (path, text) in notes { Words.note("\(path): \(text)") }
         for path in twins {
             Words.note(
@@ -68,7 +87,11 @@ struct ImportReport {
         }
         for path in differing { Words.note("\(path): differs from the memory that is there.") }
         for (path, error) in problems { Words.note("\(path): \(Failure.sentence(error))") }
-        let left = differing.count + problems.count
+    }
+
+    /// Lists what needs a look, and throws `partlyDone` where something stayed out.
+    func throwIfPartial() throws {
+        list()
         guard left > 0 else { return }
         throw LociError(
             .partlyDone,

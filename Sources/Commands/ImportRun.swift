@@ -4,13 +4,15 @@ import Loci
 /// One import: reads and looks up on one side while the tenant hashes and commits on the other.
 ///
 /// Batches have at most 1,000 files and 64 MiB, and two of them are under way at most, which bounds
-/// the memory. Ctrl-C leaves what was committed; the same command goes on from there.
+/// the memory, but for the path of each file, by which it is known when two would be one. Ctrl-C leaves what was committed; the same command goes on from there.
 final class ImportRun {
     struct Options {
         let readsFrontMatter: Bool
         let updates: Bool
         let isDry: Bool
         let origin: Origin
+        /// Memories come from elsewhere: only what is beside them is brought.
+        var leavesMemories = false
     }
 
     private static let batchFiles = 1000
@@ -36,6 +38,8 @@ final class ImportRun {
     private var batchSize: Int64 = 0
     private var foreign: [(source: NamePath, file: NewForeign)] = []
     private var directories: [NamePath] = []
+    /// The files of the source, by a hash of where they land.
+    private var landed: [Int: [UInt8]] = [:]
 
     init(
         tenant: Tenant,
@@ -87,6 +91,7 @@ final class ImportRun {
 
     private func take(_ item: SourceWalk.Item) async throws {
         switch item {
+        case .file where options.leavesMemories: break
         case .file(let path, let status):
             do throws(LociError) {
                 try await takeFile(path, status)
@@ -98,14 +103,30 @@ final class ImportRun {
         case .foreignDirectory(let path, let status):
             takeForeign(path, .directory, status)
         case .emptyDirectory(let path):
-            if let place = try? plan.place(ofDirectory: path.names), place.isWhole {
+            // Where attributes are missing, as far as they reach: if that is all there was.
+            if let place = try? plan.place(ofDirectory: path.names),
+                place.isWhole || place.path.names.count == path.names.count
+            {
                 directories.append(place.path)
             }
+        case .skipped(.archive, _) where options.leavesMemories: break
+        case .skipped(let kind, let path) where options.leavesMemories:
+            // An export wrote it, so the tenant has it.
+            report.problems.append((path, Self.skips(kind)))
         case .skipped(let kind, _):
             report.skipped[kind, default: 0] += 1
         case .problem(let path, let error):
             report.problems.append((path, error))
         }
+    }
+
+    private static func skips(_ kind: SourceWalk.Skipped) -> LociError {
+        LociError(
+            .unsupported,
+            subject: kind.rawValue,
+            message: "It stays out: an import skips \(kind.rawValue).",
+            remedy: "Copy it into a mount."
+        )
     }
 
     private func absolute(_ path: NamePath) -> [UInt8] { root + [ASCII.slash] + path.bytes }
@@ -115,8 +136,11 @@ final class ImportRun {
     private func takeFile(_ path: NamePath, _ status: FileStatus) async throws(LociError) {
         let front = options.readsFrontMatter ? frontMatter(path) : nil
         let memory = try plan.memory(path, status, at: absolute(path), front)
-        if let place = try plan.place(of: memory), let known = try tree.known(at: place) {
-            return try await compare(path, status, memory, known)
+        if let place = try plan.place(of: memory) {
+            try land(path, at: place)
+            if let known = try tree.known(at: place) {
+                return try await compare(path, status, memory, known)
+            }
         }
         if options.isDry {
             report.imported += 1
@@ -125,6 +149,19 @@ final class ImportRun {
         }
         batch.append(Pending(path: path, size: status.size, memory: memory))
         batchSize += status.size
+    }
+
+    /// Throws `nameTaken` where another file of the source lands at that place.
+    private func land(_ path: NamePath, at place: NamePath) throws(LociError) {
+        guard let other = landed.updateValue(path.bytes, forKey: place.hashValue) else { return }
+        landed[place.hashValue] = other
+        throw LociError(
+            .nameTaken,
+            subject: path.description,
+            message: "It would be '\(place)', and so would "
+                + "'\(String(decoding: other, as: UTF8.self))' of the same tree.",
+            remedy: "Rename one of them, or import them by another scheme."
+        )
     }
 
     private func frontMatter(_ path: NamePath) -> FrontMatter? {
@@ -202,6 +239,7 @@ final class ImportRun {
             let directories = Array(path.names.prefix(partitions))
             let place = try plan.place(ofDirectory: directories).path
             let names = place.names + path.names.dropFirst(partitions)
+            if case .file = content { try land(path, at: NamePath(names)) }
             foreign.append(
                 (
                     path,

@@ -11,8 +11,10 @@ struct ImportVerb: AsyncParsableCommand {
                 A second run skips what is equal and lists what differs (exit 7), unless --update. \
                 Dot files and what is below dot directories come in as foreign files. '.git', \
                 symbolic links and sockets are skipped and counted. An archive (a file that \
-                loci export --format jsonl wrote, - for stdin, or a tree that was exported with \
-                --history) comes in with ids, attributes, times and revisions.
+                loci export --format jsonl wrote, or - for stdin) comes in with ids, attributes, \
+                times and revisions. So does a tree that was exported with --history, if asked by \
+                --history: memories come from the archive in it, and foreign files and empty \
+                directories from the tree.
                 """
         )
     }
@@ -23,7 +25,9 @@ struct ImportVerb: AsyncParsableCommand {
         name: .long,
         help: ArgumentHelp("How its directories tell attributes.", valueName: "scheme")
     )
-    var schemeOfSource = "{folder...}"
+    var schemeOfSource: String?
+    @Flag(name: .long, help: "Memories come from the archive that the tree holds.")
+    var history = false
     @Option(name: .long, help: ArgumentHelp("An attribute for all.", valueName: "k=v"))
     var set: [Assignment] = []
     @Option(
@@ -62,8 +66,8 @@ struct ImportVerb: AsyncParsableCommand {
     }
 
     func run() async throws {
-        if let archive = try archive() { return try await bring(archive) }
-        let source = try Scheme(schemeOfSource)
+        if history || isArchive { return try await bringArchive() }
+        let source = try Scheme(schemeOfSource ?? "{folder...}")
         var attributes: [String: String] = [:]
         for (key, value) in try set.checked() { attributes[key] = value }
         let filter = SourceFilter(
@@ -100,22 +104,48 @@ struct ImportVerb: AsyncParsableCommand {
         try speech.print(report.text(dryRun: dryRun)) { report.json }
         try report.throwIfPartial()
     }
+
     // MARK: Archives
 
-    /// The archive that the argument names, or that the tree of that name holds; nil for a plain
-    /// tree.
-    private func archive() throws(LociError) -> [UInt8]? {
-        if directory == "-" { return Array("/dev/stdin".utf8) }
+    /// Whether the argument names an archive, not a tree.
+    ///
+    /// One that lies in a tree is never taken unasked: anybody may have put it there.
+    private var isArchive: Bool {
+        if directory == "-" { return true }
         let path = StoreFinder.absolute(RawArguments.bytes(directory))
-        guard let status = try? File.status(of: path) else { return nil }
-        if status.kind == .file { return path }
-        let inside = path + [ASCII.slash] + ExportRun.archiveName.bytes
-        return (try? File.status(of: inside))?.kind == .file ? inside : nil
+        return (try? File.status(of: path))?.kind == .file
     }
 
-    private func bring(_ path: [UInt8]) async throws {
+    private func bringArchive() async throws {
+        try checkArchiveOptions()
+        let tenant = try StoreFinder.tenant(place)
+        let path = StoreFinder.absolute(RawArguments.bytes(directory))
+        let file: File
+        if history {
+            try StoreFinder.requireApart(path, from: tenant.store)
+            file = try Self.archive(inTree: path)
+        } else {
+            let archive = directory == "-" ? Array("/dev/stdin".utf8) : path
+            do throws(Errno) {
+                file = try File.open(archive)
+            } catch {
+                throw InputBytes.failure(error, archive, "read")
+            }
+        }
+        Mounts.askToCommit(tenant)
+        var run = ArchiveImport(tenant: tenant, isDry: dryRun, origin: who.origin)
+        try await bring(ArchiveLines(file, name: path), &run)
+        var report = run.report
+        if history, let scheme = run.scheme {
+            report.beside = try await bringForeign(path, scheme, tenant)
+        }
+        try speech.print(report.text(dryRun: dryRun)) { report.json }
+        try report.throwIfPartial()
+    }
+
+    private func checkArchiveOptions() throws(LociError) {
         guard set.isEmpty, include.isEmpty, maxSize == nil, missing == nil, frontMatter == nil,
-            !update
+            schemeOfSource == nil, !update
         else {
             throw LociError(
                 .invalidArgument,
@@ -124,26 +154,78 @@ struct ImportVerb: AsyncParsableCommand {
                 remedy: "Leave out all but --dry-run."
             )
         }
-        let tenant = try StoreFinder.tenant(place)
-        Mounts.askToCommit(tenant)
-        let file: File
-        do throws(Errno) {
-            file = try File.open(path)
-        } catch {
-            throw InputBytes.failure(error, path, "read")
+        guard history, isArchive else { return }
+        throw LociError(
+            .invalidArgument,
+            subject: "--history",
+            message: "--history is for a tree that holds an archive, and this is an archive.",
+            remedy: "Leave it out."
+        )
+    }
+
+    private static func archive(inTree path: [UInt8]) throws(LociError) -> File {
+        let inside = path + [ASCII.slash] + ExportRun.archiveName.bytes
+        guard (try? File.status(of: inside, .noFollow))?.kind == .file else {
+            let shown = String(decoding: path, as: UTF8.self)
+            throw LociError(
+                .notFound,
+                subject: shown,
+                message: "'\(shown)' holds no archive: there is no file "
+                    + "\(ExportRun.archiveName).",
+                remedy: "Leave --history out, or export with --history."
+            )
         }
-        var lines = ArchiveLines(file, name: path)
-        var run = ArchiveImport(tenant: tenant, isDry: dryRun, origin: who.origin)
+        do throws(Errno) {
+            return try File.open(inside, [.readOnly, .noFollow])
+        } catch {
+            throw InputBytes.failure(error, inside, "read")
+        }
+    }
+
+    private func bring(
+        _ source: consuming ArchiveLines,
+        _ run: inout ArchiveImport
+    ) async throws {
+        var lines = source
         var progress = ProgressLine("importing", json: speech.json, quiet: speech.quiet)
-        var number = 0
         while let line = try lines.next() {
-            number += 1
-            try await run.take(line, line: number)
+            try await run.take(line, line: lines.count)
             progress.update(done: Int64(run.report.added + run.report.equal), total: nil)
         }
         progress.finish()
-        try await run.finish()
-        try speech.print(run.report.text(dryRun: dryRun)) { run.report.json }
-        try run.report.throwIfPartial()
+        do {
+            try await run.finish()
+        } catch {
+            run.report.list()
+            throw error
+        }
+    }
+
+    /// What a tree holds beside its archive: foreign files and empty directories.
+    private func bringForeign(
+        _ path: [UInt8],
+        _ source: Scheme,
+        _ tenant: Tenant
+    ) async throws -> ImportReport {
+        let run = try ImportRun(
+            tenant: tenant,
+            root: path,
+            plan: ImportPlan(
+                source: source,
+                listed: try tenant.listedLayout().scheme,
+                set: [:],
+                fillsMissing: false,
+                now: tenant.clock()
+            ),
+            options: ImportRun.Options(
+                readsFrontMatter: false,
+                updates: false,
+                isDry: dryRun,
+                origin: who.origin,
+                leavesMemories: true
+            ),
+            line: ProgressLine("importing", json: speech.json, quiet: speech.quiet)
+        )
+        return try await run.run(SourceWalk(path, filter: SourceFilter()))
     }
 }

@@ -19,6 +19,8 @@ struct SourceWalk: ~Copyable {
 
     enum Skipped: String, CaseIterable {
         case git = ".git"
+        /// Where an export keeps its history: it would stand in the way of the next export.
+        case archive = "archive of an export"
         case symbolicLink = "symlinks"
         case special = "sockets and devices"
         case filtered = "not included"
@@ -72,7 +74,7 @@ struct SourceWalk: ~Copyable {
         isForeign: Bool
     ) {
         let path = directory.appending(name)
-        if let skipped = Self.skip(name, status) {
+        if let skipped = Self.skip(name, status, in: directory) {
             queue.append(.skipped(skipped, path))
         } else if status.kind == .directory {
             let below = isForeign || ForeignNames.isForeignDirectory(name)
@@ -92,8 +94,15 @@ struct SourceWalk: ~Copyable {
         }
     }
 
-    private static func skip(_ name: Name, _ status: FileStatus) -> Skipped? {
+    private static func skip(
+        _ name: Name,
+        _ status: FileStatus,
+        in directory: NamePath
+    ) -> Skipped? {
         if name.bytes.elementsEqual(".git".utf8) { return .git }
+        if status.kind == .file, directory.appending(name) == ExportRun.archiveName {
+            return .archive
+        }
         switch status.kind {
         case .symbolicLink: return .symbolicLink
         case .other: return .special
@@ -122,7 +131,7 @@ struct SourceWalk: ~Copyable {
             }
             entries.sort { $0.name < $1.name }
             noteTwins(entries.map(\.name), in: path)
-            let brings = entries.contains { Self.skip($0.name, $0.status) == nil }
+            let brings = entries.contains { Self.skip($0.name, $0.status, in: path) == nil }
             if !brings, !isForeign, !path.isRoot { queue.append(.emptyDirectory(path)) }
             levels.append(Level(path: path, isForeign: isForeign, entries: entries[...]))
         } catch {

@@ -30,6 +30,13 @@ struct TarWriter {
 
     static let block = 512
 
+    private static let magic = (offset: 257, bytes: Array("ustar".utf8))
+
+    /// Whether bytes are the beginning of an archive.
+    static func begins(_ bytes: [UInt8]) -> Bool {
+        bytes.dropFirst(magic.offset).starts(with: magic.bytes)
+    }
+
     /// What ends an archive.
     static let end = [UInt8](repeating: 0, count: 2 * block)
 
@@ -67,18 +74,14 @@ struct TarWriter {
         octal(Int64(entry.owner), at: 108, digits: 7)
         octal(Int64(entry.group), at: 116, digits: 7)
         octal(entry.size, at: 124, digits: 11)
-        octal(seconds(entry.modified), at: 136, digits: 11)
+        octal(Timestamp(nanoseconds: entry.modified).seconds, at: 136, digits: 11)
         put([UInt8](repeating: 0x20, count: 8), at: 148, room: 8)
         header[156] = entry.kind.rawValue
         put(entry.target, at: 157, room: 100)
-        put(Array("ustar\u{0}00".utf8), at: 257, room: 8)
+        put(magic.bytes + Array("\u{0}00".utf8), at: magic.offset, room: 8)
         octal(header.reduce(0) { $0 + Int64($1) }, at: 148, digits: 6)
         header[154] = 0
         return header
-    }
-
-    private static func seconds(_ nanoseconds: Int64) -> Int64 {
-        nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds - 999_999_999) / 1_000_000_000
     }
 
     /// What does not fit into a header.
@@ -90,8 +93,8 @@ struct TarWriter {
         for (key, id) in [("uid", entry.owner), ("gid", entry.group)] where id >= 1 << 21 {
             records += record(key, Array("\(id)".utf8))
         }
-        let whole = seconds(entry.modified)
-        let rest = entry.modified - whole * 1_000_000_000
+        let modified = Timestamp(nanoseconds: entry.modified)
+        let (whole, rest) = (modified.seconds, modified.subsecondNanoseconds)
         if rest != 0 || whole < 0 || whole >= 1 << 33 {
             records += record("mtime", decimal(whole, rest))
         }

@@ -220,7 +220,11 @@ enum OurMounts {
         )
         let mounts = try all()
         if mounts.contains(path) { return path }
-        if let real = realPath(of: path), mounts.contains(real) { return real }
+        if let real = realPath(of: path).map({ String(decoding: $0, as: UTF8.self) }),
+            mounts.contains(real)
+        {
+            return real
+        }
         throw LociError(
             .notFound,
             subject: path,
@@ -231,17 +235,15 @@ enum OurMounts {
 
     /// Whether a directory, whatever links lead to it, is one of the mounts.
     static func contains(_ path: String, _ mounts: [String]) -> Bool {
-        mounts.contains(path) || realPath(of: path).map(mounts.contains) == true
+        mounts.contains(path)
+            || realPath(of: path).map { mounts.contains(String(decoding: $0, as: UTF8.self)) }
+                == true
     }
 
     /// The path without symbolic links; nil for a dead mount, which cannot be followed.
-    private static func realPath(of path: String) -> String? {
-        guard let file = try? File.open(path, [.path]),
-            let link = try? File.workingDirectory.readSymbolicLink(
-                "/proc/self/fd/\(file.descriptor)"
-            )
-        else { return nil }
-        return String(decoding: link, as: UTF8.self)
+    static func realPath(of path: some CPath) -> [UInt8]? {
+        guard let file = try? File.open(path, [.path]) else { return nil }
+        return try? File.workingDirectory.readSymbolicLink("/proc/self/fd/\(file.descriptor)")
     }
 
     /// What a mount says of itself; nil where its daemon is gone.

@@ -89,12 +89,25 @@ public struct ArchivedMemory: Hashable, Sendable {
     public var current: Revision? { revisions.last { !$0.isBeside } }
 }
 
+/// A content that an archive lacks because it cannot be read.
+public struct ArchiveGap: Sendable {
+    /// The memory.
+    public let id: MemoryID
+    /// Where the listed layout has it, or would have.
+    public let path: NamePath
+    /// The revision.
+    public let revision: RevisionNumber
+    /// Why.
+    public let error: LociError
+}
+
 /// What became of one memory of an archive.
 public enum ArchivedOutcome: Hashable, Sendable {
     /// It is there now.
     case added
-    /// It was there already, as the archive tells it.
+    /// It was there already, with all that the archive tells of it.
     case equal
-    /// A memory of that id is there with other content, attributes or name; it stays.
+    /// A memory of that id is there with other revisions, attributes or name, or the trash has
+    /// only one of both; it stays.
     case differs
 }

@@ -10,14 +10,17 @@ extension Tenant {
     ///
     /// `history`: all kept revisions, and what is in the trash; else what is shown.
     /// `moment`: as it was then; nil for now.
-    /// `body`: throwing ends it.
+    /// `missing`: told of each content that cannot be read. A memory whose current one that is
+    /// stays out; else only the revision does.
+    /// `each`: throwing ends it.
     ///
     /// Each memory is read on a state of its own: what changes meanwhile is met as it is then.
     /// Throws what `change(at:)` throws. Blocks.
     public func archive(
         history: Bool,
         at moment: PastMoment? = nil,
-        _ body: (ArchivedMemory) throws -> Void
+        missing: (ArchiveGap) throws -> Void,
+        each body: (ArchivedMemory) throws -> Void
     ) throws {
         let number = try moment.map { (moment) throws(LociError) in try change(at: moment) }
         var cursor: Int64 = 0
@@ -27,10 +30,12 @@ extension Tenant {
             }
             guard let last = page.last else { return }
             for row in page {
+                var gaps: [ArchiveGap] = []
                 let found = try read { reader in
-                    try self.archived(row, history, number, reader)
+                    try self.archived(row, history, number, reader, &gaps)
                 }
-                if let found, history || !found.isTrashed { try body(found) }
+                for gap in gaps { try missing(gap) }
+                if let found { try body(found) }
             }
             cursor = last
         }
@@ -40,14 +45,32 @@ extension Tenant {
         _ row: Int64,
         _ history: Bool,
         _ moment: ChangeNumber?,
-        _ reader: CatalogReader
+        _ reader: CatalogReader,
+        _ gaps: inout [ArchiveGap]
     ) throws -> ArchivedMemory? {
         guard let memory = try reader.memory(row: row), let node = try reader.node(memory.node)
         else { return nil }
         let number = try moment ?? reader.lastChange()
-        guard let past = try reader.past(of: memory, at: number) else { return nil }
+        guard let past = try reader.past(of: memory, at: number), history || !past.isTrashed
+        else { return nil }
         let files = try reader.revisionFiles(of: row)
             .filter { history ? $0.since <= number : $0.number == past.revision }
+        var revisions: [ArchivedMemory.Revision] = []
+        for file in files {
+            do {
+                revisions.append(try archived(file, reader))
+            } catch let error as LociError where error.isOfOneContent {
+                gaps.append(
+                    ArchiveGap(
+                        id: memory.id,
+                        path: try self.path(of: memory, past, reader),
+                        revision: file.number,
+                        error: error
+                    )
+                )
+                if file.number == past.revision { return nil }
+            }
+        }
         return ArchivedMemory(
             id: memory.id,
             name: past.name,
@@ -61,8 +84,23 @@ extension Tenant {
             owner: node.uid,
             group: node.gid,
             isTrashed: past.isTrashed,
-            revisions: try files.map { try self.archived($0, reader) }
+            revisions: revisions
         )
+    }
+
+    /// Where the listed layout would have what a memory was.
+    private func path(
+        of memory: MemoryRow,
+        _ past: MemoryPast,
+        _ reader: CatalogReader
+    ) throws -> NamePath {
+        let fields = MemoryFields(
+            id: memory.id,
+            created: memory.created,
+            attributes: past.attributes
+        )
+        let directories = try? reader.layouts().listed.scheme.render(fields)
+        return NamePath((directories ?? []) + [past.name])
     }
 
     private func archived(
@@ -71,18 +109,28 @@ extension Tenant {
     ) throws -> ArchivedMemory.Revision {
         let origin = try reader.origin(of: file.memory, file.number)
         let blob = try openBlob(of: file.memory, revision: file.number, reader: reader)
+        let content: [UInt8]
+        do throws(Errno) {
+            content = try blob.readAll(limit: .max - 1)
+        } catch {
+            throw LociError(errno: error, subject: "revision \(file.number)")
+        }
         return ArchivedMemory.Revision(
             number: file.number,
             created: file.created,
             modified: Timestamp(nanoseconds: file.mtime),
             actor: origin?.actor ?? "",
             isBeside: origin?.isBeside ?? false,
-            content: try blob.readAll(limit: .max - 1),
+            content: content,
             hash: file.hash
         )
     }
 
     // MARK: Bringing back
+
+    /// The numbers of revisions that are taken: far above what anybody edits, and far below what
+    /// could not be counted on from.
+    private static let numbersTaken = 1...(1 << 32)
 
     /// Adds the memories of an archive with their ids, times and revisions.
     ///
@@ -116,25 +164,79 @@ extension Tenant {
             try Self.checkName(memory.name)
             for key in memory.attributes.keys { try Self.checkAttribute(key) }
             try Self.checkRevisions(memory)
+            try checkTimes(memory)
         } catch {
             return .failure(error)
         }
-        return .success(
-            try read { reader in
-                guard let row = try reader.memory(memory.id) else { return .added }
-                let isEqual =
-                    try row.name == memory.name
-                    && JSON(attributes: reader.attributes(of: row.row))
-                        == JSON(attributes: memory.attributes)
-                    && reader.revision(of: row.row, row.revision)?.hash == memory.current?.hash
-                return isEqual ? .equal : .differs
+        return try read { reader in
+            if let row = try reader.memory(memory.id) {
+                return .success(try self.holds(row, memory, reader) ? .equal : .differs)
             }
-        )
+            let table = try reader.layouts()
+            do throws(LociError) {
+                try self.checkPlaces(of: memory, table)
+                return .success(.added)
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    /// Whether a memory is as an archive tells it: nothing of the archive is missing.
+    private func holds(
+        _ row: MemoryRow,
+        _ memory: ArchivedMemory,
+        _ reader: CatalogReader
+    ) throws -> Bool {
+        guard row.name == memory.name, (row.trashed != nil) == memory.isTrashed,
+            row.revision == memory.current?.number,
+            try JSON(attributes: reader.attributes(of: row.row))
+                == JSON(attributes: memory.attributes)
+        else { return false }
+        var hashes: [RevisionNumber: ContentHash] = [:]
+        for file in try reader.revisionFiles(of: row.row) { hashes[file.number] = file.hash }
+        return memory.revisions.allSatisfy { hashes[$0.number] == $0.hash }
+    }
+
+    /// Refuses what a layout cannot name: also in the trash, whose tree shows all by their places.
+    private func checkPlaces(
+        of memory: ArchivedMemory,
+        _ table: LayoutTable
+    ) throws(LociError) {
+        for layout in table.served { _ = try layout.scheme.render(memory.fields) }
+        for revision in memory.revisions {
+            _ = try blobKey(
+                for: memory.fields,
+                name: memory.name,
+                revision: revision.number,
+                layout: table.target
+            )
+        }
+    }
+
+    private func checkTimes(_ memory: ArchivedMemory) throws(LociError) {
+        let last = memory.revisions.map(\.created).reduce(memory.created, max)
+        guard last <= clock() else {
+            throw LociError(
+                .futureDate,
+                subject: memory.id.description,
+                message: "The archive has \(memory.id) made at \(last), which is still to come.",
+                remedy: "Set the clock right, or wait until then."
+            )
+        }
     }
 
     private static func checkRevisions(_ memory: ArchivedMemory) throws(LociError) {
         let numbers = memory.revisions.map(\.number)
-        guard memory.current != nil, numbers[0].rawValue > 0, numbers == numbers.sorted(),
+        for number in numbers where !numbersTaken.contains(number.rawValue) {
+            throw LociError(
+                .corrupt,
+                subject: memory.id.description,
+                message: "The archive has a revision \(number) of \(memory.id): numbers go from "
+                    + "\(numbersTaken.lowerBound) to \(numbersTaken.upperBound)."
+            )
+        }
+        guard memory.current != nil, numbers == numbers.sorted(),
             Set(numbers).count == numbers.count
         else {
             throw LociError(
@@ -223,6 +325,11 @@ extension Tenant {
             isTrashed: memory.isTrashed
         )
     }
+}
+
+extension LociError {
+    /// Whether it tells of one content and not of the store.
+    package var isOfOneContent: Bool { code == .corrupt || code == .inputOutput }
 }
 
 extension Result<ArchivedOutcome, LociError> {

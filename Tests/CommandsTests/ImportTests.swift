@@ -185,4 +185,53 @@ struct ImportTests {
         #expect(line["path"] == "user=bob/a.md")
         #expect(line["attributes"]?["k"] == "v")
     }
+
+    @Test(
+        "two files of the source that land on one path are named, with exit 7",
+        arguments: ["", " --update", " --dry-run", " --update --dry-run"]
+    )
+    func collides(options: String) throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        try sandbox.must(
+            "mkdir -p src/_; echo 1 >src/_/a.md; echo 2 >src/a.md; echo 3 >src/_/.f; echo 4 >src/.f"
+        )
+        let line = "loci import src --scheme-of-source '{user}' --missing _"
+        for _ in 0..<2 {
+            let outcome = try sandbox.run(line + options)
+            #expect(outcome.status == 7, "\(outcome.errors)")
+            #expect(
+                outcome.errors.contains(
+                    "a.md: It would be 'user=_/a.md', and so would '_/a.md' of the same tree."
+                ),
+                "\(outcome.errors)"
+            )
+        }
+        guard !options.contains("dry-run") else { return }
+        #expect(try sandbox.must("loci cat user=_/a.md").output == "1\n")
+        #expect(try sandbox.must("loci stat user=_/a.md --json").json[0]["revision"] == .integer(1))
+    }
+
+    @Test("an archive takes no option that changes or chooses, and a tar says what to do")
+    func refusesOptions() throws {
+        let sandbox = try Sandbox()
+        try sandbox.must(
+            """
+            echo a | loci add --name a.md --set k=v -q; loci export x.jsonl --format jsonl -q
+            loci export tree --history -q; loci export x.tar --format tar -q; loci init copy -q
+            """
+        )
+        for source in ["x.jsonl", "tree --history"] {
+            for option in ["--scheme-of-source '{k}'", "--set k=v", "--update"] {
+                let outcome = try sandbox.run("loci import \(source) \(option) --store copy")
+                #expect(outcome.status == 2, "\(source) \(option): \(outcome.errors)")
+            }
+        }
+        for line in ["cat x.tar", "tar -cf - tree", "tar -cf - --format=gnu tree"] {
+            let tar = try sandbox.run("\(line) | loci import - --store copy")
+            #expect(tar.status == 2 && tar.errors.contains("tar -xf"), "\(tar.errors)")
+        }
+        #expect(try sandbox.run("loci import x.tar --store copy").status == 2)
+        let neither = try sandbox.run("echo hello >x.txt; loci import x.txt --store copy")
+        #expect(neither.status == 9 && neither.errors.contains("no archive"))
+    }
 }
