@@ -216,8 +216,6 @@ extension CatalogTransaction {
     ///
     /// At most `limit` rows of each kind, so that the lock is held for a moment only.
     package func applyRetention(horizon: Timestamp, limit: Int) throws -> RetentionOutcome {
-        // The index lets go of a former text by its revision.
-        try indexWaitingTexts()
         let bound = try reader.change(at: horizon)
         let oldest = try reader.snapshots().first?.number
         let floor = min(bound, oldest ?? bound)

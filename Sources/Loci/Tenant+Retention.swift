@@ -92,6 +92,8 @@ extension Tenant {
     /// In short transactions, so that others get in between. The trash stays.
     public func applyRetention(origin: Origin) async throws(LociError) -> RetentionReport {
         try await work { [self] () throws(LociError) in
+            // The index lets go of a former text by its revision.
+            indexWaiting()
             var report = RetentionReport()
             let horizon = clock() - (try retention())
             if try mounts().isEmpty {

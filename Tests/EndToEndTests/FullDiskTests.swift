@@ -64,7 +64,7 @@ struct FullDiskTests {
         )
         let sentence = "loci: No space is left where contents are kept. Free space there,"
         #expect(outcome.lines.contains { $0.hasPrefix("import 9 \(sentence)") })
-        #expect(outcome.lines.contains { $0.hasPrefix("add 9 \(sentence)") })
+        #expect(outcome.lines.contains { $0.hasPrefix("add 9 loci: No space is left where") })
         #expect(outcome.lines.contains("dd 1 1"))
         #expect(outcome.lines.contains("errno:  ENOSPC"))
         #expect(outcome.lines.contains("path:   user=u1/topic=t1/big.md"))
