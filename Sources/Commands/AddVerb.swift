@@ -144,7 +144,7 @@ struct EditVerb: AsyncParsableCommand {
 
     private func find(_ tenant: Tenant, _ path: NamePath) throws(LociError) -> Memory? {
         do throws(LociError) {
-            return try tenant.memory(at: path)
+            return try tenant.memory(called: path)
         } catch {
             if error.code == .notFound, conditions.expected == nil { return nil }
             throw error

@@ -24,11 +24,28 @@ struct MemoryReference {
         do throws(LociError) {
             memory = try tenant.memory(at: path, at: moment)
         } catch {
-            guard path.names.count == 1, let text = path.last?.utf8String,
-                let id = try? MemoryID(text), let found = try? tenant.memory(id)
-            else { throw error }
-            memory = if let moment { try tenant.memory(id, when: moment) } else { found }
+            guard let found = tenant.memory(whoseIDIs: path) else { throw error }
+            memory = if let moment { try tenant.memory(found.id, when: moment) } else { found }
         }
+    }
+}
+
+extension Tenant {
+    /// The memory at a path, or the one whose id was given in its place.
+    func memory(called path: NamePath) throws(LociError) -> Memory {
+        do throws(LociError) {
+            return try memory(at: path)
+        } catch {
+            guard let found = memory(whoseIDIs: path), !found.isTrashed else { throw error }
+            return found
+        }
+    }
+
+    fileprivate func memory(whoseIDIs path: NamePath) -> Memory? {
+        guard path.names.count == 1, let text = path.last?.utf8String,
+            let id = try? MemoryID(text)
+        else { return nil }
+        return try? memory(id)
     }
 }
 

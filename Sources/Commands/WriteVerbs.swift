@@ -74,7 +74,7 @@ struct MoveVerb: AsyncParsableCommand {
         {
             new = new.appending(last)
         }
-        if let memory = try? tenant.memory(at: old) {
+        if let memory = try? tenant.memory(called: old) {
             let moved = try await tenant.move(memory.id, to: new, origin: who.origin)
             return try speech.print(result: moved, nul: paths.nul)
         }
@@ -137,7 +137,7 @@ struct RemoveVerb: AsyncParsableCommand {
     /// Nil for a directory that may be removed.
     private func find(_ path: NamePath, in tenant: Tenant) throws(LociError) -> Memory? {
         do throws(LociError) {
-            return try tenant.memory(at: path)
+            return try tenant.memory(called: path)
         } catch {
             guard error.code == .isADirectory else { throw error }
             if recursive, !path.isRoot { return nil }

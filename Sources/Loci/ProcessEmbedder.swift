@@ -159,6 +159,8 @@ private final class EmbedderConversation {
     private static let patience: Int64 = 2_000_000_000
     /// Without a notice of its end, the process is looked at so often, in nanoseconds.
     private static let lookTime: Int64 = 100_000_000
+    /// So often, every 10 ms, the end of one that closed its output is looked for.
+    private static let mostLooks = 50
 
     init(_ child: LineChild, _ command: ChildCommand, timeout: Duration) {
         self.child = child
@@ -173,6 +175,7 @@ private final class EmbedderConversation {
     /// `about`: what it was asked, to begin a sentence about what it did.
     func line(_ about: () -> String) throws(LociError) -> [UInt8] {
         let deadline = SystemClock.monotonic() + timeout.wholeNanoseconds
+        var looks = 0
         while lines.isEmpty {
             child.flush()
             // Asked first: what it printed before its end is then there to be read.
@@ -187,7 +190,13 @@ private final class EmbedderConversation {
             }
             guard lines.isEmpty else { break }
             if hasEnded { throw ended(about()) }
-            if child.isAtEnd { throw failure("\(about())closed its output") }
+            if child.isAtEnd {
+                // One that ends closes its output a moment before its end is seen.
+                guard looks < Self.mostLooks else { throw failure("\(about())closed its output") }
+                looks += 1
+                SystemClock.sleep(.milliseconds(10))
+                continue
+            }
             let left = deadline - SystemClock.monotonic()
             guard left > 0 else {
                 throw failure("\(about())did not answer within \(LociDuration.text(timeout))")

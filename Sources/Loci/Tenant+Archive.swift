@@ -28,7 +28,7 @@ extension Tenant {
             let page = try read { reader in
                 try reader.memoryRows(after: cursor, limit: Self.batchSize)
             }
-            guard let last = page.last else { return }
+            guard let last = page.last else { break }
             for row in page {
                 var gaps: [ArchiveGap] = []
                 let found = try read { reader in
@@ -39,6 +39,8 @@ extension Tenant {
             }
             cursor = last
         }
+        // What ended meanwhile was passed over without a word.
+        if let number, let moment { try read { try $0.requireStill(number, moment) } }
     }
 
     private func archived(

@@ -101,6 +101,8 @@ package final class TreeReader {
                 if item.kind == .directory { pending.append((entry.node, item.path)) }
             }
         }
+        // What ended meanwhile was passed over without a word.
+        try reader.requireStill(tree.number, moment)
     }
 
     /// What a name of the past was; nil for a memory that was purged since.

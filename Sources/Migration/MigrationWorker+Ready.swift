@@ -38,6 +38,11 @@ extension MigrationWorker {
         return stream
     }
 
+    /// In nanoseconds, between two reports.
+    private static let reportPause: Int64 = 200_000_000
+    /// So many times what a report takes passes until the next.
+    private static let reportShare: Int64 = 50
+
     private func work(
         _ stop: WakeEvent,
         collecting: Bool,
@@ -48,16 +53,18 @@ extension MigrationWorker {
         defer { Self.release(lock) }
         let migrator = Migrator(tenant, tuning: tuning)
         let session = try MoverSession(self, stop)
-        var reported = SystemClock.monotonic()
+        var due = SystemClock.monotonic() + Self.reportPause
         try session.work { (situation) throws(LociError) in
             if let failure = session.failure, failure.code != .lockHeld { throw failure }
             if situation.isPaused { throw try Self.paused(migrator) }
             let isReady = situation.isSettled && !situation.isBusy
             if isReady && (!collecting || situation.nextCollection == nil) { return true }
             let now = SystemClock.monotonic()
-            if now - reported >= 200_000_000 {
-                reported = now
+            if now >= due {
                 report(try migrator.status())
+                // Counting takes as long as there are memories: of a million, a quarter of the time.
+                let done = SystemClock.monotonic()
+                due = done + max(Self.reportPause, Self.reportShare * (done - now))
             }
             return false
         }

@@ -116,6 +116,23 @@ struct LimitsOfThePastTests {
         #expect(try sandbox.must("loci trash list").lines.count == 2)
     }
 
+    @Test("edit, mv and rm take an id, and make no file that is called so")
+    func ids() throws {
+        let sandbox = try Sandbox(store: "user={user}")
+        let outcome = try sandbox.must(
+            """
+            echo one | loci add --name a.md --set user=bob -q
+            id=$(loci stat user=bob/a.md --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
+            echo two | loci edit $id
+            loci mv $id user=eve/b.md
+            loci cat user=eve/b.md
+            loci rm $id -q
+            loci ls
+            """
+        )
+        #expect(outcome.lines == ["user=bob/a.md", "user=eve/b.md", "two", "user=bob", "user=eve"])
+    }
+
     @Test("a search goes past what is ranked at once, and tells of a content that is missing")
     func searchOfMany() throws {
         let sandbox = try Sandbox(store: "user={user}")
