@@ -10,8 +10,8 @@ package import Linux
 /// synced, name a blob that is too short: so sync contents, then place, then make durable, and
 /// only then let a row name the key.
 ///
-/// Every operation may be repeated after a crash: placing what is already placed, and removing
-/// what is gone, succeed. All operations may be called by any number of threads and processes.
+/// Every operation but `write` may be repeated after a crash: placing what is already placed, and
+/// removing what is gone, succeed. All operations may be called by any number of threads and processes.
 package protocol BlobStore: Sendable {
     /// Opens a blob for reading at any offset; it stays readable when the key is removed.
     func open(_ key: BlobKey) throws(BlobError) -> File
@@ -31,9 +31,10 @@ package protocol BlobStore: Sendable {
     /// The file must not be written any more. Other bytes there: `occupied`.
     func place(_ file: borrowing File, at key: BlobKey) throws(BlobError)
 
-    /// Keeps bytes under a key.
+    /// Keeps bytes under a key that is reserved for them.
     ///
-    /// The key appears when all are written.
+    /// Who is killed meanwhile may leave a part of them there: the key is given up then. To write
+    /// them under another name first and rename it would cost as much as writing them.
     func write(_ bytes: [UInt8], at key: BlobKey, syncing: Bool) throws(BlobError)
 
     /// Keeps a blob under a second key as well, like `place`.

@@ -81,12 +81,27 @@ extension DirectoryBlobStore {
         at key: BlobKey,
         syncing: Bool
     ) throws(BlobError) {
-        let written = try build(key) { (target) throws(Errno) in
-            try target.write(bytes)
-            if syncing { try target.syncContent() }
-            return true
+        let outcome = try naming(key) { () throws(Errno) in
+            try inDirectory(of: key) { (directory) throws(Errno) in
+                let target = try directory.file.open(
+                    key.lastComponent,
+                    [.readWrite, .create, .exclusive, .noFollow]
+                )
+                do throws(Errno) {
+                    try target.write(bytes)
+                    if syncing { try target.syncContent() }
+                } catch {
+                    try? directory.file.unlink(key.lastComponent)
+                    throw error
+                }
+            }
         }
-        if !written { try requireSame(bytes, key) }
+        switch outcome {
+        case .done: return
+        case .occupied: try requireSame(bytes, key)
+        case .unable: throw .failed(.notSupported, key)
+        case .missing: throw .notFound(key)
+        }
     }
 
     // MARK: - Directories

@@ -70,21 +70,22 @@ extension CatalogReader {
         }
     }
 
-    /// Current revisions that wait to be indexed, in no order of importance.
+    /// Current revisions that wait to be indexed.
     package func waitingTexts(limit: Int) throws(SQLError) -> [RevisionRow] {
         try statement(
             """
             SELECT r.memory, r.number, r.size, r.sha256, r.created, r.actor, r.blob_key, r.layout,
                    r.since
             FROM waiting w CROSS JOIN revision r ON r.memory = w.memory AND r.number = w.revision
-            ORDER BY r.since LIMIT ?
+            ORDER BY w.memory LIMIT ?
             """
         ).all(.integer(Int64(limit))) { row throws(SQLError) in RevisionRow(row) }
     }
 
-    /// Whether a text waits to be indexed.
-    package func hasWaitingTexts() throws(SQLError) -> Bool {
-        try statement("SELECT 1 FROM waiting LIMIT 1").first { _ throws(SQLError) in true } ?? false
+    /// How many texts wait to be indexed; counted as far as `limit`.
+    package func waitingCount(upTo limit: Int) throws(SQLError) -> Int {
+        try statement("SELECT count(*) FROM (SELECT 1 FROM waiting LIMIT ?)")
+            .first(.integer(Int64(limit))) { row throws(SQLError) in Int(row.integer(0)) } ?? 0
     }
 
     /// How many memories are searched, and how many are not.

@@ -163,6 +163,15 @@ extension CatalogReader {
     }
 }
 
+extension CatalogReader {
+    /// Whether a blob's key is reserved for content that is about to be named.
+    package func isPlacing(_ key: String) throws(SQLError) -> Bool {
+        try statement("SELECT reason FROM collectable WHERE blob_key = ?").first(.text(key)) {
+            row throws(SQLError) in row.text(0) == CollectReason.placing.rawValue
+        } ?? false
+    }
+}
+
 /// What the catalog knows of a blob's key.
 package struct BlobKeyUse: Hashable, Sendable {
     /// Whether a revision has its blob there.

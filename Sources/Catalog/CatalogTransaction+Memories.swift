@@ -135,14 +135,21 @@ extension CatalogTransaction {
     }
 
     private func nextMemoryRow() throws(SQLError) -> Int64 {
+        if let last = lastMemoryRow {
+            lastMemoryRow = last + 1
+            return last + 1
+        }
         // Rows are deleted by a purge only, which notes their numbers: none is used twice.
-        1
+        let row =
+            1
             + (try reader.statement(
                 """
                 SELECT max(coalesce((SELECT max(id) FROM memory), 0),
                            coalesce((SELECT max(memory) FROM purged), 0))
                 """
             ).first { row throws(SQLError) in row.integer(0) } ?? 0)
+        lastMemoryRow = row
+        return row
     }
 
     /// Adds a revision and makes it the current one.

@@ -4,13 +4,11 @@ package import SQL
 // The text index follows the revisions: the transaction that makes one current says that it waits.
 
 extension CatalogTransaction {
-    /// Notes what this transaction made current, and indexes all that waits where that is much.
+    /// Notes what this transaction made current, and indexes all that waits where that is some.
     func indexNewTexts() throws(SQLError) {
         guard !newTexts.isEmpty else { return }
         defer { newTexts = [] }
         guard try reader.setting(Setting.search) != 0 else { return }
-        let limit = TextIndex.waitingTexts
-        guard newTexts.count < limit else { return try indexAll(newTexts) }
         for text in newTexts {
             try run(
                 """
@@ -21,32 +19,39 @@ extension CatalogTransaction {
                 .integer(Int64(text.revision.rawValue))
             )
         }
-        if try reader.waitingTexts(limit: limit).count >= limit { try indexAll(newTexts) }
+        let waiting = try reader.waitingCount(upTo: TextIndex.backlog + 1)
+        if (TextIndex.waitingTexts...TextIndex.backlog).contains(waiting) {
+            try indexWaitingTexts()
+        }
     }
 
     /// Indexes all that waits.
-    package func indexWaitingTexts() throws(SQLError) { try indexAll([]) }
-
-    /// Indexes texts that this transaction made current, and all that waits.
-    private func indexAll(_ texts: [NewText]) throws(SQLError) {
-        var newest: [Int64: Int] = [:]
-        for (index, text) in texts.enumerated() { newest[text.memory] = index }
-        var items: [TextIndex.Item] = []
-        for revision in try reader.waitingTexts(limit: .max) where newest[revision.memory] == nil {
-            items.append(TextIndex.Item(revision) { self.content(revision) })
-        }
-        for (index, text) in texts.enumerated() where newest[text.memory] == index {
-            let entry = TextIndex.Entry(size: text.size) {
-                if let bytes = text.bytes { return bytes }
-                let revision = try? self.reader.revision(of: text.memory, text.revision)
-                return revision.flatMap(self.content)
+    package func indexWaitingTexts() throws(SQLError) {
+        var atHand: [Int64: NewText] = [:]
+        for text in newTexts { atHand[text.memory] = text }
+        let revisions = try reader.waitingTexts(limit: .max)
+        let items = revisions.map { revision in
+            TextIndex.Item(revision) {
+                let new = atHand[revision.memory]
+                return new?.revision == revision.number ? new?.bytes ?? self.content(revision)
+                    : self.content(revision)
             }
-            var item = TextIndex.Item(text.memory, text.revision, entry)
-            item.isNew = text.revision == RevisionNumber(1)
-            items.append(item)
         }
-        try index(.live, items)
-        try run("DELETE FROM waiting")
+        try indexWaiting(items)
+    }
+
+    /// Indexes texts of those that wait; what no longer waits in that revision is left out.
+    package func indexWaiting(_ items: [TextIndex.Item]) throws(SQLError) {
+        var waiting: [TextIndex.Item] = []
+        for item in items {
+            let rows = try reader.statement(
+                "DELETE FROM waiting WHERE memory = ? AND revision = ? RETURNING 1"
+            ).all(.integer(item.memory), .integer(Int64(item.revision.rawValue))) {
+                _ throws(SQLError) in true
+            }
+            if !rows.isEmpty { waiting.append(item) }
+        }
+        try index(.live, waiting)
     }
 
     /// Gives memories their rows in an index, in place of those that they have.
@@ -54,8 +59,7 @@ extension CatalogTransaction {
     /// What goes comes before what comes, both by rising row: the engine gathers words in memory as
     /// long as rows rise, and writes a part of the index where they do not.
     package func index(_ index: TextIndex, _ items: [TextIndex.Item]) throws(SQLError) {
-        // What is new to its tenant has no row.
-        let isWhole = try remove(items.lazy.filter { !$0.isNew }.map(\.memory), from: index)
+        let isWhole = try remove(items.map(\.memory), from: index)
         if !isWhole { try setSetting(Setting.strayWords, .integer(1)) }
         var row = try lastRow(of: index)
         for item in items {

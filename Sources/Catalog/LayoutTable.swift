@@ -55,10 +55,10 @@ package struct Layout: Hashable, Sendable {
 
 /// All layouts of a tenant as one transaction saw them.
 ///
-/// A value: cheap to keep for a while.
+/// It never changes: cheap to keep for a while, and to hand on, as every request does several times.
 ///
 /// Invariant: exactly one layout is listed and one is the target, both live; at most one builds.
-package struct LayoutTable: Hashable, Sendable {
+package final class LayoutTable: Sendable {
     /// Every layout there ever was, by rising number.
     package let all: [Layout]
     package let listed: Layout
@@ -69,6 +69,9 @@ package struct LayoutTable: Hashable, Sendable {
     package let resolvable: LayoutSet
     /// Bits that matter to somebody: the resolvable ones, and of a layout that is building.
     package let occupied: LayoutSet
+    package let liveLayouts: [Layout]
+    /// The layouts that every change of a memory serves: live ones and one that is building.
+    package let served: [Layout]
 
     /// What other served layouts of the same root claim against a layout.
     private let claims: [LayoutNumber: [Claim]]
@@ -94,7 +97,9 @@ package struct LayoutTable: Hashable, Sendable {
             if layout.state == .building { building.insert(layout.bit) }
         }
         self.resolvable = resolvable
-        claims = Self.claims(among: all.filter { $0.isLive || $0.state == .building })
+        liveLayouts = all.filter(\.isLive)
+        served = all.filter { $0.isLive || $0.state == .building }
+        claims = Self.claims(among: served)
         occupied = resolvable.union(building)
     }
 
@@ -128,16 +133,12 @@ package struct LayoutTable: Hashable, Sendable {
         }
     }
 
-    package var liveLayouts: [Layout] { all.filter(\.isLive) }
     package var building: Layout? { all.first { $0.state == .building } }
-
-    /// The layouts that every change of a memory serves: live ones and one that is building.
-    package var served: [Layout] { all.filter { $0.isLive || $0.state == .building } }
 
     package subscript(number: LayoutNumber) -> Layout? { all.first { $0.number == number } }
 
     package func layouts(in set: LayoutSet) -> [Layout] {
-        all.filter { ($0.isLive || $0.state == .building) && set.contains($0.bit) }
+        served.filter { set.contains($0.bit) }
     }
 
     /// The layout by which a directory that is in `set` is listed and its new names are parsed:

@@ -9,9 +9,10 @@ package import Model
 ///  waiting(memory, revision)    what was committed, and stands in none of them as it is now
 /// ```
 ///
-/// A commit only says that a text waits; every `waitingTexts` of them, and before a search, all that
-/// wait are indexed at once: writing a part of the index costs as much for one text as for thirty.
-/// A transaction that makes so many current indexes them itself.
+/// A commit only says that a text waits; every `waitingTexts` of them, and before a search, those
+/// that wait are indexed at once: writing a part of the index costs as much for one text as for
+/// thirty. Where a batch left a backlog, no commit is held up by it: it is worked off a little at a
+/// time, by a mount or before a search, and a search says how many wait still.
 ///
 /// The words alone are kept, not the text: with the text the index of 100,000 notes was three and a
 /// half times as large, and adding them took twice as long. So a text leaves the index only by being
@@ -32,6 +33,8 @@ package struct TextIndex: Sendable {
 
     /// So many texts may wait: indexing them takes some 3 ms, which the next search waits for.
     package static let waitingTexts = 32
+    /// More than so many are a backlog.
+    package static let backlog = 64
 
     let words: String
     let rows: String
@@ -92,8 +95,6 @@ package struct TextIndex: Sendable {
         let memory: Int64
         let revision: RevisionNumber
         let entry: Entry
-        /// Whether the memory was made in this transaction.
-        var isNew = false
 
         package init(_ memory: Int64, _ revision: RevisionNumber, _ entry: Entry) {
             self.memory = memory

@@ -3,7 +3,7 @@ import Loci
 
 /// One import: reads and looks up on one side while the tenant hashes and commits on the other.
 ///
-/// Batches have at most 1,000 files and 64 MiB, and two of them are under way at most, which bounds
+/// Batches have at most 4,000 files and 64 MiB, and two of them are under way at most, which bounds
 /// the memory, but for the path of each file, by which it is known when two would be one. Ctrl-C leaves what was committed; the same command goes on from there.
 final class ImportRun {
     struct Options {
@@ -15,7 +15,7 @@ final class ImportRun {
         var leavesMemories = false
     }
 
-    private static let batchFiles = 1000
+    private static let batchFiles = 4000
     private static let batchBytes: Int64 = 64 << 20
     private static let batchesUnderWay = 2
 

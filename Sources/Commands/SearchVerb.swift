@@ -78,6 +78,11 @@ struct SearchVerb: AsyncParsableCommand {
             limit: limit
         )
         request.offset = offset
+        if !semantic {
+            try await showing("indexing", speech) { feed in
+                _ = try await tenant.catchUp(progress: feed)
+            }
+        }
         let page = try await search(request, tenant)
         try print(page)
         if !speech.quiet { try tell(page, tenant) }
@@ -147,8 +152,8 @@ struct SearchVerb: AsyncParsableCommand {
         }
         if page.waiting > 0 {
             Words.note(
-                "\(Grouped.counted(page.waiting, "memory", plural: "memories")) changed and could "
-                    + "not be indexed, as the catalog cannot be written: they are missing here."
+                "\(Grouped.counted(page.waiting, "memory", plural: "memories")) are not indexed "
+                    + "yet, and may be missing here."
             )
         }
         if Terminal.errorIsTerminal, page.hits.isEmpty, status.left > 0 {

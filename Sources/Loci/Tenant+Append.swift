@@ -74,7 +74,8 @@ extension Tenant {
     /// Each is durable when this returns; one that cannot be added has its error in its place, and
     /// the others are added all the same.
     ///
-    /// One transaction for each 1,000. A crash leaves a beginning of the batch added.
+    /// One transaction for each 1,000; contents are made durable for some thousands at once, and so
+    /// are rows. A crash leaves a beginning of the batch added.
     ///
     /// Throws what concerns all, such as `noSpace`.
     public func append(
@@ -91,15 +92,26 @@ extension Tenant {
             pipeline.start()
             defer { pipeline.stop() }
             while let prepared = try pipeline.next() {
-                results += try commit(prepared, operation: operation, origin: origin)
-                progress?.report(Int64(results.count), of: Int64(batch.count))
+                for part in prepared.parts(of: Self.batchSize) {
+                    results += try commit(
+                        part,
+                        // The last one makes those before it durable too.
+                        part.isLast ? .full : .normal,
+                        operation: operation,
+                        origin: origin
+                    )
+                    progress?.report(Int64(results.count), of: Int64(batch.count))
+                }
             }
             return results
         }
     }
 
-    /// The most memories that one transaction adds.
+    /// The most memories that one transaction adds: some 50 ms of the writer lock.
     static let batchSize = 1000
+
+    /// The most memories whose contents are made durable at once.
+    static let placedAtOnce = 4000
 
     // MARK: Parts
 
@@ -115,6 +127,19 @@ extension Tenant {
         var items: [Item]
         /// The layout by which the caller named them; nil: the listed one.
         var primary: LayoutNumber?
+        var isLast = true
+
+        /// The same in parts of at most `count` items.
+        func parts(of count: Int) -> [Prepared] {
+            stride(from: 0, to: items.count, by: count).map { start in
+                let end = min(items.count, start + count)
+                return Prepared(
+                    items: Array(items[start..<end]),
+                    primary: primary,
+                    isLast: end == items.count
+                )
+            }
+        }
     }
 
     private func add(
@@ -125,7 +150,7 @@ extension Tenant {
         origin: Origin
     ) throws(LociError) -> [Result<Memory, LociError>] {
         let prepared = try prepare(batch, ids: ids, primary: primary, origin: origin)
-        return try commit(prepared, operation: operation, origin: origin)
+        return try commit(prepared, .full, operation: operation, origin: origin)
     }
 
     /// Steps ① to ③ of new memories.
@@ -173,12 +198,16 @@ extension Tenant {
     /// Step ④ of new memories.
     private func commit(
         _ prepared: Prepared,
+        _ durability: SQLDurability,
         operation: Operation,
         origin: Origin
     ) throws(LociError) -> [Result<Memory, LociError>] {
-        try catalog.write(.full, origin: origin) { tx in
+        try catalog.write(durability, origin: origin) { tx in
             let listed = try tx.reader.layouts().listed
             let primary = prepared.primary ?? listed.number
+            if let all = try self.insertAll(prepared.items, primary: primary, operation, tx) {
+                return all.map { .success($0) }
+            }
             return try prepared.items.map { item in
                 guard let content = item.content else {
                     preconditionFailure("every item was placed or has its error")
@@ -197,6 +226,29 @@ extension Tenant {
         }
     }
 
+    /// Adds all of a batch; nil where one of it cannot be, and nothing was added.
+    ///
+    /// What a savepoint for each costs is wanted only then.
+    private func insertAll(
+        _ items: [Prepared.Item],
+        primary: LayoutNumber,
+        _ operation: Operation,
+        _ tx: CatalogTransaction
+    ) throws -> [Memory]? {
+        do {
+            return try tx.savepoint {
+                try items.map { item in
+                    guard let content = item.content else {
+                        preconditionFailure("every item was placed or has its error")
+                    }
+                    return try self.insert(item, content.get(), primary: primary, operation, tx)
+                }
+            }
+        } catch is LociError {
+            return nil
+        }
+    }
+
     private func insert(
         _ item: Prepared.Item,
         _ content: PlacedContent,
@@ -204,7 +256,8 @@ extension Tenant {
         _ operation: Operation,
         _ tx: CatalogTransaction
     ) throws -> Memory {
-        let content = try confirm(content, for: item.fields, in: tx)
+        // Its fields are still those that it was placed by.
+        try requirePlacing(content, in: tx)
         let memory = item.memory
         let appearance = NodeAppearance(
             permissions: memory.permissions & 0o7777,
@@ -312,7 +365,7 @@ private final class Pipeline: Sendable {
     private func run() {
         var start = 0
         while start < count {
-            let end = min(count, start + Tenant.batchSize)
+            let end = min(count, start + Tenant.placedAtOnce)
             let result: Result<Tenant.Prepared, LociError>
             do throws(LociError) {
                 result = .success(try place(start..<end))

@@ -21,7 +21,7 @@ extension Tenant {
     ) async throws(LociError) -> SearchPage {
         // Before a program is started for nothing.
         guard try read({ try $0.embedder(of: .live) }) != nil else { throw Self.hasNoVectors }
-        if ranking == .both { indexWaiting() }
+        if ranking == .both { indexAllWaiting() }
         return try await embedder.run { [self] (session) throws(LociError) in
             try require(session.model)
             try embedFew(session)
@@ -86,7 +86,7 @@ extension Tenant {
             hits: hits,
             next: ranked.count > wanted ? next : nil,
             total: ranking == .both ? ranked.count : nil,
-            waiting: ranking == .both ? try reader.waitingTexts(limit: .max).count : 0
+            waiting: ranking == .both ? try reader.waitingCount(upTo: .max) : 0
         )
         page.unembedded = try reader.unembeddedCount(in: .live)
         return page

@@ -41,6 +41,8 @@ extension Tenant {
         guard !contents.isEmpty else { return [] }
         let (keys, layout) = try reserve(contents, origin: origin)  // ①
         let isSingle = contents.count <= Self.syncedSingly
+        // The index takes a batch later, and reads it again then.
+        let keepsBytes = contents.count <= TextIndex.backlog
         try syncSources(contents)
         let slots = Slots<Result<PlacedContent, LociError>>(count: contents.count)
         try Parallel.forEach(contents.count) { [self] (index) throws(LociError) in
@@ -54,7 +56,7 @@ extension Tenant {
                         size: $0.size,
                         hash: $0.hash,
                         layout: layout,
-                        bytes: $0.bytes
+                        bytes: keepsBytes ? $0.bytes : nil
                     )
                 },
                 at: index
@@ -145,14 +147,7 @@ extension Tenant {
         for fields: some FieldSource,
         in tx: CatalogTransaction
     ) throws -> PlacedContent {
-        guard try tx.reader.use(ofBlobKey: content.blobKey).reason == .placing else {
-            throw LociError(
-                .busy,
-                subject: content.blobKey,
-                message: "Writing the content took so long that its place was given up.",
-                remedy: "Do it again."
-            )
-        }
+        try requirePlacing(content, in: tx)
         let target = try tx.reader.layouts().target
         guard content.layout == target.number else { return content }
         let key = try storing { () throws(BlobError) in try BlobKey(content.blobKey) }
@@ -165,6 +160,18 @@ extension Tenant {
         var confirmed = content
         if key.directory != now.directory { confirmed.layout = nil }
         return confirmed
+    }
+
+    /// Throws `busy` where the keys were given up, as `confirm`.
+    func requirePlacing(_ content: PlacedContent, in tx: CatalogTransaction) throws {
+        guard try tx.reader.isPlacing(content.blobKey) else {
+            throw LociError(
+                .busy,
+                subject: content.blobKey,
+                message: "Writing the content took so long that its place was given up.",
+                remedy: "Do it again."
+            )
+        }
     }
 
     // MARK: Bytes

@@ -4,9 +4,6 @@ public import Model
 import SQL
 
 extension Tenant {
-    /// Memories that one transaction indexes: some 10 ms of the writer lock, for texts of 1 KiB.
-    private static let indexedAtOnce = 100
-
     /// Builds the search index anew beside the live one, which answers until then, and puts it in
     /// its place in one commit.
     ///

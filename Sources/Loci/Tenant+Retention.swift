@@ -93,7 +93,7 @@ extension Tenant {
     public func applyRetention(origin: Origin) async throws(LociError) -> RetentionReport {
         try await work { [self] () throws(LociError) in
             // The index lets go of a former text by its revision.
-            indexWaiting()
+            indexAllWaiting()
             var report = RetentionReport()
             let horizon = clock() - (try retention())
             if try mounts().isEmpty {

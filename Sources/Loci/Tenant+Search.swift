@@ -13,26 +13,18 @@ extension Tenant {
 
     /// Searches the current texts of the memories outside the trash; the best hits come first.
     ///
-    /// What is committed is found at once; what a mount holds uncommitted is not.
+    /// What is committed is found: what waits for the index is indexed first. After a large batch
+    /// that takes a while, which `catchUp` tells the progress of. What a mount holds uncommitted is
+    /// not found.
     ///
     /// Throws `wrongState` where the tenant keeps no index, `notFound` where the directory is none.
     ///
     /// Complexity: milliseconds without filters, however often the words occur. Filters that few of
     /// the matches pass have all matches looked at, some microseconds each.
     public func search(_ request: SearchRequest) throws(LociError) -> SearchPage {
-        indexWaiting()
+        indexAllWaiting()
         return try read { reader in try self.search(request, reader) }
     }
-
-    /// Indexes what was committed and waits for it; where the catalog cannot be written, it waits
-    /// on, and a search says so.
-    package func indexWaiting() {
-        guard (try? read({ try $0.hasWaitingTexts() })) == true else { return }
-        _ = try? catalog.write(.normal, origin: Self.indexing) { try $0.indexWaitingTexts() }
-    }
-
-    /// No change is recorded by it.
-    static let indexing = Origin(actor: "loci", uid: EffectiveUser.id)
 
     /// The same on a reader's state of the catalog, and only among memories that `isShown`.
     package func search(
@@ -61,7 +53,7 @@ extension Tenant {
             hits: hits,
             next: found.next(after: skipped + page.count, before: before),
             total: found.isWhole && before == .max ? found.matches.count : nil,
-            waiting: try reader.waitingTexts(limit: .max).count
+            waiting: try reader.waitingCount(upTo: .max)
         )
     }
 

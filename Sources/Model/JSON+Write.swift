@@ -31,6 +31,7 @@ private struct JSONWriter {
     init(layout: JSON.Layout, sorted: Bool) {
         self.layout = layout
         self.sorted = sorted
+        bytes.reserveCapacity(256)
     }
 
     mutating func write(_ value: JSON, depth: Int) {
@@ -46,48 +47,69 @@ private struct JSONWriter {
     }
 
     private mutating func write(_ values: [JSON], depth: Int) {
-        append("[")
+        bytes.append(UInt8(ascii: "["))
         for (index, value) in values.enumerated() {
-            if index > 0 { append(",") }
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
             breakLine(depth + 1)
             write(value, depth: depth + 1)
         }
         if !values.isEmpty { breakLine(depth) }
-        append("]")
+        bytes.append(UInt8(ascii: "]"))
     }
 
     private mutating func write(_ members: [JSON.Member], depth: Int) {
-        var members = members
-        if sorted { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
-        append("{")
+        if sorted {
+            write(inOrder: members.sorted(by: JSON.Member.precedes), depth: depth)
+        } else {
+            write(inOrder: members, depth: depth)
+        }
+    }
+
+    private mutating func write(inOrder members: [JSON.Member], depth: Int) {
+        bytes.append(UInt8(ascii: "{"))
         for (index, member) in members.enumerated() {
-            if index > 0 { append(",") }
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
             breakLine(depth + 1)
             write(member.key)
-            append(layout == .pretty ? ": " : ":")
+            bytes.append(UInt8(ascii: ":"))
+            if layout == .pretty { bytes.append(ASCII.space) }
             write(member.value, depth: depth + 1)
         }
         if !members.isEmpty { breakLine(depth) }
-        append("}")
+        bytes.append(UInt8(ascii: "}"))
     }
 
+    /// Most strings have nothing to escape, and are copied whole.
     private mutating func write(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0x0A: append("\\n")
-            case 0x0D: append("\\r")
-            case 0x09: append("\\t")
-            case 0..<0x20, 0x7F:
-                append("\\u00")
-                bytes.append(ASCII.hexDigit(byte >> 4))
-                bytes.append(ASCII.hexDigit(byte & 15))
-            default: bytes.append(byte)
+        var text = text
+        text.withUTF8 { utf8 in
+            if unsafe !utf8.contains(where: Self.isEscaped) {
+                unsafe bytes.append(contentsOf: utf8)
+            } else {
+                for unsafe byte in unsafe utf8 { append(escaped: byte) }
             }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == 0x7F || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private mutating func append(escaped byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): append("\\\"")
+        case UInt8(ascii: "\\"): append("\\\\")
+        case 0x0A: append("\\n")
+        case 0x0D: append("\\r")
+        case 0x09: append("\\t")
+        case 0..<0x20, 0x7F:
+            append("\\u00")
+            bytes.append(ASCII.hexDigit(byte >> 4))
+            bytes.append(ASCII.hexDigit(byte & 15))
+        default: bytes.append(byte)
+        }
     }
 
     private mutating func breakLine(_ depth: Int) {
@@ -97,4 +119,11 @@ private struct JSONWriter {
     }
 
     private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+}
+
+extension JSON.Member {
+    /// By the bytes of their keys.
+    fileprivate static func precedes(_ one: JSON.Member, _ other: JSON.Member) -> Bool {
+        one.key.utf8.lexicographicallyPrecedes(other.key.utf8)
+    }
 }

@@ -78,7 +78,7 @@ struct PurgeTests {
             at: NamePath("user=u/x.md"),
             origin: origin
         ).id
-        tenant.indexWaiting()
+        tenant.indexAllWaiting()
         let damage = "find '\(made.path)' -name '\(id)*' -exec sh -c 'echo damaged >$0' {} ';'"
         #expect(try run(["/bin/sh", "-c", damage]) == 0)
         #expect(try traces() == ["Xylophone"])

@@ -57,7 +57,7 @@ extension SearchTests {
     func checks() async throws {
         let memory = try await add("user=a/topic=b/1", "apple")
         try await add("user=a/topic=b/2", "apple")
-        tenant.indexWaiting()
+        tenant.indexAllWaiting()
         try tenant.catalog.write(origin: origin) { tx in
             try tx.reader.connection.run(
                 "UPDATE searchable SET revision = 7 WHERE memory = ?",
@@ -75,7 +75,7 @@ extension SearchTests {
     func forgets() async throws {
         let memory = try await add("user=a/topic=b/1", "xylophone")
         try await add("user=a/topic=b/2", "apple")
-        tenant.indexWaiting()
+        tenant.indexAllWaiting()
         try tenant.catalog.write(origin: origin) { tx in
             #expect(try tx.forgetText(of: memory.row))
             try tx.mergeWords()

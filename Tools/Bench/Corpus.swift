@@ -5,7 +5,7 @@ import Model
 
 /// Memories of 0.5 to 8 KiB, if no other sizes are given, that a seed makes: the same at every run.
 ///
-/// Lines of 63 characters; the last line of one in `hundredth` is `needle`.
+/// Lines of words; the last line of one in `hundredth` is `needle`.
 struct Corpus {
     let count: Int
     let perDirectory: Int
@@ -34,16 +34,7 @@ struct Corpus {
     subscript(index: Int) -> Item {
         var random = SplitMix(state: UInt64(index))
         let size = sizes.lowerBound + Int(random.next() % UInt64(sizes.count))
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(size + 8)
-        while bytes.count < size {
-            let word = random.next()
-            for shift in stride(from: 0 as UInt64, to: 64, by: 8) {
-                bytes.append(0x20 + UInt8(truncatingIfNeeded: word >> shift) % 0x5F)
-            }
-        }
-        bytes.removeLast(bytes.count - size)
-        for end in stride(from: 63, to: size, by: 64) { bytes[end] = UInt8(ascii: "\n") }
+        var bytes = text(of: size, &random)
         if index % Self.hundredth == 0 {
             let line = Array("\n\(Self.needle)\n".utf8)
             bytes.replaceSubrange((size - line.count)..., with: line)
@@ -58,6 +49,20 @@ struct Corpus {
             scattered: "s\((index &* 7919) % directories)",
             bytes: bytes
         )
+    }
+
+    private func text(of size: Int, _ random: inout SplitMix) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(size + 16)
+        var line = 0
+        while bytes.count < size {
+            bytes += Vocabulary.shared.word(&random)
+            let ends = bytes.count - line > 72
+            bytes.append(ends ? UInt8(ascii: "\n") : UInt8(ascii: " "))
+            if ends { line = bytes.count }
+        }
+        bytes.removeLast(bytes.count - size)
+        return bytes
     }
 
     /// Its directory below the tree, of the two levels that the schemes here have.

@@ -39,11 +39,10 @@ struct SearchBench {
 
     /// The same two words through a mount: `.loci/search/<query>/results`, read to its end.
     static func mounted(at mount: String) throws {
-        let corpus = SearchCorpus()
         var random = SplitMix(state: 7)
         var times = Histogram()
         for turn in 0..<searches {
-            let query = corpus.word(&random) + " " + corpus.word(&random)
+            let query = Vocabulary.shared.text(2, &random)
             let began = SystemClock.monotonic()
             let file = try File.open("\(mount)/.loci/search/\(query)/results")
             _ = try file.readAll(limit: 1 << 20)
@@ -129,9 +128,7 @@ struct SearchBench {
 
     private func queries() -> [(String, [String])] {
         var random = SplitMix(state: 7)
-        let pairs = (0..<Self.searches).map { _ in
-            corpus.word(&random) + " " + corpus.word(&random)
-        }
+        let pairs = (0..<Self.searches).map { _ in Vocabulary.shared.text(2, &random) }
         let words = SearchCorpus.markers.map(\.word)
         return [
             ("two words of the notes", pairs),
@@ -141,7 +138,7 @@ struct SearchBench {
             ("1 of 100, 1 of 2", [words[1] + " " + words[2]]),
             ("1 of 2, half of them", [words[2] + " " + words[3]]),
             ("1 of 2, or a phrase", ["\"\(words[2]) \(words[3])\" OR \(words[2])"]),
-            ("a beginning", [String(corpus.words[100].prefix(3)) + "*"]),
+            ("a beginning", [Vocabulary.shared[100].prefix(3) + "*"]),
         ]
     }
 

@@ -54,7 +54,7 @@ struct VectorsBench {
     }
 
     private func searches() async throws {
-        let query = try SearchQuery("\(corpus.words[40]) OR \(corpus.words[60])")
+        let query = try SearchQuery("\(Vocabulary.shared[40]) OR \(Vocabulary.shared[60])")
         var ten = SearchRequest(query)
         ten.limit = 10
         var filtered = ten

@@ -16,6 +16,9 @@ final class Housekeeping: Sendable {
         .seconds(2), .seconds(60)
     )
 
+    /// Texts that one transaction indexes: a commit of the mount waits some 10 ms for it.
+    private static let indexedAtOnce = 50
+
     private let fileSystem: LociFileSystem
     private let staging: Staging
     private let invalidator: Invalidator
@@ -87,8 +90,7 @@ final class Housekeeping: Sendable {
             _ = try? wake.wait(timeout: .seconds(1))
             answer()
             flushUses()
-            // So that a search finds nothing left to do.
-            fileSystem.tenant.indexWaiting()
+            indexWaiting()
             checkpointIfLarge()
         }
     }
@@ -157,6 +159,18 @@ final class Housekeeping: Sendable {
             fileSystem.uses.merge(uses)
             guard !isCountingFailed.exchange(true, ordering: .relaxed) else { return }
             log.write("uses of old paths could not be counted yet: \(error)")
+        }
+    }
+
+    /// So that a search finds nothing left to do: for half of the time, until a command asks for
+    /// something.
+    private func indexWaiting() {
+        while !stopping.load(ordering: .acquiring), asked.withLock({ $0.isEmpty }) {
+            let began = SystemClock.monotonic()
+            guard fileSystem.tenant.indexSomeWaiting(atMost: Self.indexedAtOnce) > 0 else { return }
+            flushUses()
+            checkpointIfLarge()
+            SystemClock.sleep(.nanoseconds(SystemClock.monotonic() - began))
         }
     }
 

@@ -32,7 +32,7 @@ extension LociFileSystem {
             )
         }
         defer { searches.end() }
-        tenant.indexWaiting()
+        tenant.indexWaitingForRequest()
         let reader = try thread.current()
         let key = SearchDirectories.Key(
             query: name.bytes,
@@ -42,7 +42,7 @@ extension LociFileSystem {
         if let number = searches.find(key), let content = generated.content(of: number) {
             return searchEntry(number, content)
         }
-        let children = try searchChildren(query, key.asker, reader)
+        let (children, isWhole) = try searchChildren(query, key.asker, reader)
         let content = GeneratedNodes.Content(
             bytes: [],
             mode: S_IFDIR | 0o500,
@@ -52,7 +52,8 @@ extension LociFileSystem {
             children: children
         )
         let number = generated.add(content)
-        if let old = searches.add(number, key) { generated.drop(old) }
+        // Else the next one may find more, with no change in between.
+        if isWhole, let old = searches.add(number, key) { generated.drop(old) }
         return searchEntry(number, content)
     }
 
@@ -79,12 +80,13 @@ extension LociFileSystem {
         )
     }
 
-    /// The links, numbered by rank, and the lines.
+    /// The links, numbered by rank, and the lines; where a batch still waits to be indexed, `waiting`
+    /// says of how many.
     private func searchChildren(
         _ query: SearchQuery,
         _ asker: Reader,
         _ reader: CatalogReader
-    ) throws -> [GeneratedNodes.Child] {
+    ) throws -> (children: [GeneratedNodes.Child], isWhole: Bool) {
         let layout = mainLayout(try reader.layouts())
         let prefix = settings.subdirectoryPath
         var request = SearchRequest(query, limit: SearchDirectories.hits)
@@ -112,7 +114,13 @@ extension LociFileSystem {
             lines += shown + Array(":\(hit.excerpt.line):\(hit.excerpt.text)\n".utf8)
         }
         let file = GeneratedNodes.Child(name: Self.results, bytes: lines, mode: S_IFREG | 0o400)
-        return [file] + children
+        guard page.waiting > 0 else { return ([file] + children, true) }
+        let waiting = GeneratedNodes.Child(
+            name: Name(unchecked: Array("waiting".utf8)),
+            bytes: Array("\(page.waiting)\n".utf8),
+            mode: S_IFREG | 0o400
+        )
+        return ([file, waiting] + children, false)
     }
 
     /// `01-oauth.md`: what sorts by name sorts by rank.
