@@ -50,6 +50,8 @@ package struct SessionRow: Hashable, Sendable {
 package enum RequestKind: String, Hashable, Sendable {
     /// Commit what is staged, but for files written within the last 50 ms.
     case commit
+    /// Commit all that is staged, as it is now.
+    case snapshot
     /// A layout is about to be live: keep nothing that would let it appear by halves.
     case expectLayout = "expect-layout"
     /// Commit, and keep nothing of what was written but what is staged still.

@@ -228,7 +228,7 @@ package struct CatalogMender {
     ///
     /// Returns false, and changes nothing, where somebody came to need it.
     package func giveUp(_ key: String) throws -> Bool {
-        guard try reader.use(ofBlobKey: key).isFree else { return false }
+        guard try reader.isFree(key) else { return false }
         try tx.collect(key, notBefore: tx.now, reason: .unnamed)
         return true
     }

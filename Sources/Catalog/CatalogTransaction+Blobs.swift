@@ -164,6 +164,16 @@ extension CatalogReader {
 }
 
 extension CatalogReader {
+    /// Whether a blob's key is nobody's.
+    package func isFree(_ key: String) throws(SQLError) -> Bool {
+        try statement(
+            """
+            SELECT NOT EXISTS(SELECT 1 FROM revision WHERE blob_key = ?1)
+                   AND NOT EXISTS(SELECT 1 FROM collectable WHERE blob_key = ?1)
+            """
+        ).first(.text(key)) { row throws(SQLError) in row.integer(0) == 1 } ?? true
+    }
+
     /// Whether a blob's key is reserved for content that is about to be named.
     package func isPlacing(_ key: String) throws(SQLError) -> Bool {
         try statement("SELECT reason FROM collectable WHERE blob_key = ?").first(.text(key)) {
@@ -187,9 +197,6 @@ package struct BlobKeyUse: Hashable, Sendable {
     ///
     /// Not as soon as it is collectable: a key that was given up may be about to be named again.
     package func isDue(at time: Timestamp) -> Bool { notBefore.map { $0 <= time } ?? false }
-
-    /// Whether it is nobody's.
-    package var isFree: Bool { !isNamed && !isCollectable }
 }
 
 extension CatalogTransaction {

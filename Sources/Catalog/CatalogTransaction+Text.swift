@@ -33,7 +33,8 @@ extension CatalogTransaction {
         let items = revisions.map { revision in
             TextIndex.Item(revision) {
                 let new = atHand[revision.memory]
-                return new?.revision == revision.number ? new?.bytes ?? self.content(revision)
+                return new?.revision == revision.number
+                    ? new?.bytes ?? self.content(revision)
                     : self.content(revision)
             }
         }

@@ -24,8 +24,14 @@ struct SnapshotVerb: AsyncParsableCommand {
 
         func run() async throws {
             let tenant = try StoreFinder.tenant(place)
-            Mounts.askToCommit(tenant)
-            let made = try await tenant.takeSnapshot(name, origin: who.origin)
+            let made = try await tenant.takeSnapshot(name, origin: who.origin) { silent in
+                for mount in silent {
+                    Words.note(
+                        "the mount at \(mount.mountPoint) is still writing; what it has not "
+                            + "committed is not in the snapshot."
+                    )
+                }
+            }
             try speech.print("Took snapshot \(made.name) at change \(made.number).") { made.json }
         }
     }

@@ -274,7 +274,10 @@ extension Tenant {
             operation: operation
         )
         let listed = try tx.reader.layouts().listed
-        let name = try tx.reader.entries(of: row.node, layouts: listed.bit).first?.name
+        // That it had to take another name would be a change of its own.
+        let name =
+            tx.newestChange == row.since
+            ? nil : try tx.reader.entries(of: row.node, layouts: listed.bit).first?.name
         return Memory(
             row,
             path: NamePath(try listed.scheme.render(item.fields) + [name ?? row.name]),

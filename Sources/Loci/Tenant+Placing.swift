@@ -108,7 +108,7 @@ extension Tenant {
                 layout: layout,
                 attempt: attempt
             )
-            if try reader.use(ofBlobKey: key.text).isFree { return key }
+            if try reader.isFree(key.text) { return key }
             attempt += 1
         }
     }

@@ -7,17 +7,19 @@ extension Tenant {
     ///
     /// It costs one row.
     ///
-    /// What running mounts hold is asked for first.
+    /// What running mounts hold is committed first, also of files that are just being written;
+    /// `silent` gets the mounts that did not do so in time, whose last writes it may lack.
     ///
     /// Throws `nameTaken`, `invalidName`.
     public func takeSnapshot(
         _ name: String,
-        origin: Origin
+        origin: Origin,
+        silent: @escaping @Sendable ([MountInfo]) -> Void = { _ in }
     ) async throws(LociError) -> Snapshot {
         try await work { [self] () throws(LociError) in
             // It will be a directory's name.
             _ = try Name(name)
-            try askMountsToCommit()
+            silent(try askMounts(.snapshot, timeout: .milliseconds(200)))
             return try catalog.write(.full, origin: origin) { tx in
                 Snapshot(try tx.takeSnapshot(name))
             }

@@ -87,7 +87,7 @@ private struct JSONWriter {
             if unsafe !utf8.contains(where: Self.isEscaped) {
                 unsafe bytes.append(contentsOf: utf8)
             } else {
-                for unsafe byte in unsafe utf8 { append(escaped: byte) }
+                unsafe utf8.forEach { append(escaped: $0) }
             }
         }
         bytes.append(UInt8(ascii: "\""))

@@ -63,7 +63,7 @@ final class Housekeeping: Sendable {
         flushUses()
     }
 
-    /// After each look at the change log, on that thread: sees what commands ask for.
+    /// Before each look at the change log, on that thread: sees what commands ask for.
     func look(_ reader: CatalogReader) {
         guard let rows = try? reader.requests(to: catalog.session), !rows.isEmpty else { return }
         if rows.contains(where: { $0.kind == .expectLayout }) { expectLayout(reader) }
@@ -133,7 +133,8 @@ final class Housekeeping: Sendable {
         // Who retires a layout asks first: what was counted so far is to be seen then.
         flushUses()
         if rows.contains(where: { $0.kind != .expectLayout }) {
-            let report = staging.commitNow(.command)
+            let isForSnapshot = rows.contains { $0.kind == .snapshot }
+            let report = staging.commitNow(isForSnapshot ? .snapshot : .command)
             for failure in report.failures { log.write("not committed: \(failure.error)") }
         }
         if rows.contains(where: { $0.kind == .forget }) { staging.cutJournal() }
