@@ -24,9 +24,17 @@ package enum CatalogCheck {
             remedy: String = CatalogCheck.restoring
         ) {
             self.rule = rule
-            self.subject = subject
+            self.subject = Self.shown(subject)
             self.message = message
             self.remedy = remedy
+        }
+
+        /// Questions name memories as SQL can, by the digits of their ids.
+        private static func shown(_ subject: String) -> String {
+            guard subject.utf8.count == 32, let bytes = Hex.bytes(subject),
+                let id = MemoryID(bytes: bytes)
+            else { return subject }
+            return id.description
         }
     }
 

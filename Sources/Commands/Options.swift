@@ -108,7 +108,8 @@ struct OriginOptions: ParsableArguments {
 
     var origin: Origin {
         Origin(
-            actor: actor ?? Terminal.environment("LOCI_ACTOR") ?? Terminal.userName,
+            actor: actor ?? Terminal.environment("LOCI_ACTOR")
+                ?? UserName.actor(of: EffectiveUser.id),
             uid: EffectiveUser.id,
             pid: RunningProcess.current.id,
             process: "loci",

@@ -42,12 +42,6 @@ enum Terminal {
         return arguments
     }
 
-    /// The name of the user whose rights this process has; their number where they have no name.
-    static var userName: String {
-        guard let user = unsafe getpwuid(geteuid()) else { return String(geteuid()) }
-        return unsafe String(cString: user.pointee.pw_name)
-    }
-
     /// Ends the process.
     ///
     /// Not `exit`: what it has libraries clean up, threads of ours may be using that have not quite

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 extension RunningProcess {
     /// All processes that `/proc` shows to this one; empty where there is no `/proc`.
@@ -84,6 +85,19 @@ package enum UserName {
             }
             return unsafe String(cString: name)
         }
+    }
+
+    private static let actors = Mutex<[UInt32: String]>([:])
+
+    /// Whom the change log names where a user gave no other name: the user's name; `uid:1000` where
+    /// the number has none.
+    ///
+    /// Asked once for each user in the life of a process: it may wait for a directory service.
+    package static func actor(of user: UInt32) -> String {
+        if let known = actors.withLock({ $0[user] }) { return known }
+        let actor = of(user) ?? "uid:\(user)"
+        actors.withLock { $0[user] = actor }
+        return actor
     }
 
     /// The name and the number, `ann (1000)`; the number alone where it has no name.

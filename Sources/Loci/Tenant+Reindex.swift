@@ -76,6 +76,8 @@ extension Tenant {
 
     /// Empties the search index and keeps none from now on, and no vectors: for a tenant whose words
     /// may stand in no second place.
+    ///
+    /// The next `collect` takes the traces of them out of the database's file.
     public func endSearch(origin: Origin) throws(LociError) {
         let lock = try buildersLock("indexer", "builds the search index of this tenant")
         defer { try? lock.unlock() }
@@ -84,6 +86,8 @@ extension Tenant {
         try catalog.write(.full, origin: origin) { tx in
             try tx.endTextIndex()
             try tx.endVectors()
+            // Words stay readable in the file's free pages until `collect` has rewritten it.
+            try tx.setSetting(Setting.needsScrub, .integer(tx.newestChange.rawValue))
             try tx.record(
                 .setting,
                 detail: JSON.object([.init(Setting.search, .bool(false))]).text()

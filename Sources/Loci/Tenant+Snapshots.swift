@@ -89,7 +89,7 @@ extension Tenant {
     ///
     /// `dryRun`: tells what would change, and changes nothing.
     ///
-    /// Throws what `change(at:)` throws, `noSpace`.
+    /// Throws what `change(at:)` throws, `notFound` where there was and is no such path, `noSpace`.
     public func restore(
         under path: NamePath,
         to moment: PastMoment,
@@ -99,7 +99,9 @@ extension Tenant {
     ) async throws(LociError) -> RestoreReport {
         try await work { [self] () throws(LociError) in
             let scope: PastRestore.Scope = path.isRoot ? .all : .under(path)
-            return try goBack(to: moment, scope, dryRun: dryRun, origin, progress)
+            let report = try goBack(to: moment, scope, dryRun: dryRun, origin, progress)
+            if report == RestoreReport() { try requireKnown(path, at: moment) }
+            return report
         }
     }
 
@@ -129,6 +131,25 @@ extension Tenant {
             }
             return try memory(id)
         }
+    }
+
+    /// Throws `notFound` where a path leads nowhere, neither now nor then.
+    private func requireKnown(
+        _ path: NamePath,
+        at moment: PastMoment
+    ) throws(LociError) {
+        if path.isRoot || (try? entries(of: path)) != nil || (try? memory(at: path)) != nil
+            || (try? entries(of: path, when: moment)) != nil
+            || (try? memory(at: path, when: moment)) != nil
+        {
+            return
+        }
+        throw LociError(
+            .notFound,
+            subject: path.description,
+            message: "Nothing is at '\(path)', and nothing was at \(moment).",
+            remedy: "See what was there with: loci ls --at MOMENT"
+        )
     }
 
     private func goBack(

@@ -87,7 +87,7 @@ private struct JSONWriter {
             if unsafe !utf8.contains(where: Self.isEscaped) {
                 unsafe bytes.append(contentsOf: utf8)
             } else {
-                unsafe utf8.forEach { append(escaped: $0) }
+                for byte in unsafe Array(utf8) { append(escaped: byte) }
             }
         }
         bytes.append(UInt8(ascii: "\""))

@@ -187,3 +187,13 @@ struct ProcessTests {
 
     private func lock() throws -> FileLock { try FileLock(path: "\(scratch.path)/lock") }
 }
+
+@Suite("Names of users")
+struct UserNameTests {
+    @Test("stand in the log: the system's, or the number where it knows none")
+    func actor() {
+        #expect(UserName.actor(of: 0) == "root")
+        #expect(UserName.actor(of: 4_000_000_123) == "uid:4000000123")
+        #expect(UserName.actor(of: 4_000_000_123) == "uid:4000000123")
+    }
+}

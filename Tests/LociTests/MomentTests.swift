@@ -172,6 +172,24 @@ struct MomentTests {
         #expect(try await tenant.check(contents: true) == [])
     }
 
+    @Test("below a path that never was is no restore of nothing")
+    func restoreNowhere() async throws {
+        let memory = try await add("user=bob/1.md", "one")
+        let then = PastMoment.change(try tenant.lastChange())
+        let typo = try NamePath("user=bbo")
+        #expect(
+            await failure {
+                _ = try await tenant.restore(under: typo, to: then, origin: origin)
+            } == .notFound
+        )
+        // Where nothing has changed since, or all is gone now, there is such a path.
+        let bob = try NamePath("user=bob")
+        let report = try await tenant.restore(under: bob, to: then, origin: origin)
+        #expect(report == RestoreReport())
+        try await tenant.delete(memory.id, origin: origin)
+        #expect(try await tenant.restore(under: bob, to: then, origin: origin).untrashed == 1)
+    }
+
     @Test("is not lost while it is needed: what is kept and for how long is told")
     func summary() async throws {
         let memory = try await add("user=bob/x.md", "one")

@@ -44,6 +44,19 @@ struct PurgeTests {
         }
     }
 
+    @Test("is of the index alone where none is to be kept: its words leave the database's files")
+    func endedIndex() async throws {
+        let id = try await addSecret()
+        tenant.indexAllWaiting()
+        let database = ["catalog.db", "catalog.db-wal"].map { "\(made.path)/main/\($0)" }
+        let search = ["/usr/bin/grep", "-aqi", "xylophone"] + database
+        #expect(try run(search) == 0)
+        try tenant.endSearch(origin: origin)
+        #expect(!(try await tenant.collect(delete: true, origin: origin).hasTraces))
+        #expect(try run(search) == 1)
+        #expect(try await tenant.content(of: id) == bytes("Xylophone two\n"))
+    }
+
     @Test("leaves no word of a memory in any file of the store, after a collection")
     func leavesNoTrace() async throws {
         for number in 0..<200 {

@@ -66,6 +66,7 @@ extension SearchTests {
         }
         let findings = try await tenant.check()
         #expect(findings.map(\.rule) == [9])
+        #expect(findings.map(\.subject) == [memory.id.description])
         #expect(findings.first?.message.contains("loci reindex") == true)
         _ = try await tenant.reindex(origin: origin)
         #expect(try await tenant.check() == [])

@@ -5,9 +5,10 @@ import Model
 import SQL
 import Synchronization
 
-/// What a mount does besides requests: counts of old paths once a second, requests of commands at
-/// once, texts that wait for the search index, a checkpoint when the WAL has grown because readers
-/// stood in its way, and what another mount left in staging when it was killed.
+/// What a mount does besides requests, each on a thread of its own, so that nothing waits for what
+/// takes longer: what commands ask for, at once; once a second counts of old paths, texts that wait
+/// for the search index, and a checkpoint when the WAL has grown because readers stood in its way;
+/// and what another mount left in staging when it was killed.
 final class Housekeeping: Sendable {
     /// All readers end their transactions when the WAL has so many bytes.
     static let walLimit: Int64 = 64 << 20
@@ -29,7 +30,7 @@ final class Housekeeping: Sendable {
     private let stopping = Atomic<Bool>(false)
     /// Whether the log has it already that uses of old paths cannot be written.
     private let isCountingFailed = Atomic<Bool>(false)
-    private let thread = Mutex<Thread?>(nil)
+    private let threads = Mutex<[Thread]>([])
     private var catalog: Catalog { fileSystem.catalog }
 
     init(
@@ -48,8 +49,10 @@ final class Housekeeping: Sendable {
 
     func start() throws(Errno) {
         removeNamelessForeign()
-        let started = try Thread.spawn(name: "loci-house") { self.run() }
-        thread.withLock { $0 = started }
+        for (name, body) in [("loci-house", answerUntilStopped), ("loci-chores", doChores)] {
+            let started = try Thread.spawn(name: name, body)
+            threads.withLock { $0.append(started) }
+        }
         // Not waited for in the end: it may have much to sync, and whoever is ended in the middle of
         // it leaves that to the next one.
         _ = try Thread.spawn(name: "loci-takeover") { self.watchForKilled() }
@@ -59,7 +62,7 @@ final class Housekeeping: Sendable {
         stopping.store(true, ordering: .releasing)
         wake.signal()
         ending.signal()
-        thread.withLock { $0 }?.join()
+        for thread in threads.withLock({ $0 }) { thread.join() }
         flushUses()
     }
 
@@ -85,10 +88,15 @@ final class Housekeeping: Sendable {
         }
     }
 
-    private func run() {
+    @Sendable private func answerUntilStopped() {
         while !stopping.load(ordering: .acquiring) {
             _ = try? wake.wait(timeout: .seconds(1))
             answer()
+        }
+    }
+
+    @Sendable private func doChores() {
+        while (try? Poll.isReadable(ending.descriptor, timeout: .seconds(1))) == false {
             flushUses()
             indexWaiting()
             checkpointIfLarge()
@@ -163,10 +171,9 @@ final class Housekeeping: Sendable {
         }
     }
 
-    /// So that a search finds nothing left to do: for half of the time, until a command asks for
-    /// something.
+    /// So that a search finds nothing left to do: for half of the time at most.
     private func indexWaiting() {
-        while !stopping.load(ordering: .acquiring), asked.withLock({ $0.isEmpty }) {
+        while !stopping.load(ordering: .acquiring) {
             let began = SystemClock.monotonic()
             guard fileSystem.tenant.indexSomeWaiting(atMost: Self.indexedAtOnce) > 0 else { return }
             flushUses()

@@ -210,7 +210,7 @@ extension Staging {
             attributes: attributes,
             ctime: time,
             life: life,
-            origin: Origin(actor: actor ?? "uid:\(attributes.uid)", uid: attributes.uid)
+            origin: Origin(actor: actor ?? UserName.actor(of: attributes.uid), uid: attributes.uid)
         )
     }
 

@@ -134,7 +134,7 @@ package final class LociFileSystem: FileSystem, Sendable {
         let pid = request.pid
         return Caller(
             origin: Origin(
-                actor: options.actor ?? "uid:\(request.uid)",
+                actor: options.actor ?? UserName.actor(of: request.uid),
                 uid: request.uid,
                 pid: pid == 0 ? nil : pid,
                 process: thread(request.threadIndex).command(of: pid),
