@@ -132,11 +132,16 @@ extension CatalogReader {
     }
 }
 
+/// How far retention has looked for superseded revisions: through the memory of this row.
+package typealias RetentionCursor = Int64
+
 /// What one round of retention let go.
 package struct RetentionOutcome: Hashable, Sendable {
     package var pastRows = 0
     package var revisions = 0
     package var changes = 0
+    /// From where on revisions are still to be looked at; nil at the end.
+    package var next: RetentionCursor?
     /// Whether there may be more to do.
     package var isPartial = false
 }
@@ -214,8 +219,13 @@ extension CatalogTransaction {
     /// Lets go of what neither the time since `horizon` nor any snapshot needs: rows of the past,
     /// superseded revisions (their blobs become collectable), and nodes that nobody has open.
     ///
-    /// At most `limit` rows of each kind, so that the lock is held for a moment only.
-    package func applyRetention(horizon: Timestamp, limit: Int) throws -> RetentionOutcome {
+    /// At most `limit` rows of each kind, and revisions of some thousand memories after `cursor`, so
+    /// that the lock is held for a moment only.
+    package func applyRetention(
+        horizon: Timestamp,
+        limit: Int,
+        after cursor: RetentionCursor = 0
+    ) throws -> RetentionOutcome {
         let bound = try reader.change(at: horizon)
         let oldest = try reader.snapshots().first?.number
         let floor = min(bound, oldest ?? bound)
@@ -247,10 +257,11 @@ extension CatalogTransaction {
             ),
         ]
         outcome.pastRows = past.reduce(0, +)
-        outcome.revisions = try expireRevisions(bound: bound, limit: limit)
+        (outcome.revisions, outcome.next) =
+            try expireRevisions(bound: bound, limit: limit, after: cursor)
         outcome.changes = try cutLog(upTo: floor, limit: limit)
         outcome.isPartial =
-            past.contains(limit) || outcome.revisions == limit || outcome.changes == limit
+            past.contains(limit) || outcome.next != nil || outcome.changes == limit
         return outcome
     }
 
@@ -262,12 +273,27 @@ extension CatalogTransaction {
     }
 
     /// Superseded revisions: ended before `bound`, and current at no snapshot.
-    private func expireRevisions(bound: ChangeNumber, limit: Int) throws(SQLError) -> Int {
+    ///
+    /// Returns how many, and the memory through which it has looked; nil after the last.
+    private func expireRevisions(
+        bound: ChangeNumber,
+        limit: Int,
+        after cursor: RetentionCursor
+    ) throws(SQLError) -> (count: Int, next: RetentionCursor?) {
+        let looked = try reader.statement(
+            """
+            SELECT coalesce(max(id), 0), count(*)
+            FROM (SELECT id FROM memory WHERE id > ? ORDER BY id LIMIT ?)
+            """
+        ).first(.integer(cursor), .integer(Self.memoriesLookedAt)) { row throws(SQLError) in
+            (last: row.integer(0), count: row.integer(1))
+        }
+        guard let looked, looked.count > 0 else { return (0, nil) }
         let expired = try reader.statement(
             """
             SELECT r.memory, r.number, r.blob_key, r.number > m.revision
-            FROM revision r JOIN memory m ON m.id = r.memory
-            WHERE r.number <> m.revision AND r.since <= ?1
+            FROM memory m CROSS JOIN revision r ON r.memory = m.id
+            WHERE m.id > ?3 AND m.id <= ?4 AND r.number <> m.revision AND r.since <= ?1
               AND (r.beside = 1 OR EXISTS
                    (SELECT 1 FROM revision s WHERE s.memory = r.memory AND s.beside = 0
                     AND s.since > r.since AND s.since <= ?1))
@@ -278,7 +304,12 @@ extension CatalogTransaction {
                     AND n.revision = r.number)
             LIMIT ?2
             """
-        ).all(.integer(bound.rawValue), .integer(Int64(limit))) { row throws(SQLError) in
+        ).all(
+            .integer(bound.rawValue),
+            .integer(Int64(limit)),
+            .integer(cursor),
+            .integer(looked.last)
+        ) { row throws(SQLError) in
             (row.integer(0), row.integer(1), row.text(2), row.integer(3) == 1)
         }
         for (memory, number, key, isLast) in expired {
@@ -291,8 +322,12 @@ extension CatalogTransaction {
             try deleteVectors(of: memory, number)
             try collect(key, notBefore: now, reason: .expired)
         }
-        return expired.count
+        if expired.count == limit { return (limit, cursor) }
+        return (expired.count, looked.count == Self.memoriesLookedAt ? looked.last : nil)
     }
+
+    /// To find those that were superseded takes about 1 µs each.
+    private static let memoriesLookedAt: Int64 = 5000
 
     /// Notes that a number was given out, before the revision that has it is let go.
     private func noteLastRevision(of memory: Int64, _ number: Int64) throws(SQLError) {

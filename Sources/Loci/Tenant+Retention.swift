@@ -104,11 +104,13 @@ extension Tenant {
                     }
                 }
             }
+            var cursor: RetentionCursor = 0
             while true {
                 let began = SystemClock.monotonic()
                 let outcome = try catalog.write(.full, origin: origin) { tx in
-                    try tx.applyRetention(horizon: horizon, limit: 500)
+                    try tx.applyRetention(horizon: horizon, limit: 500, after: cursor)
                 }
+                cursor = outcome.next ?? .max
                 report.pastRows += outcome.pastRows
                 report.revisions += outcome.revisions
                 report.changes += outcome.changes

@@ -31,8 +31,11 @@ extension Mover {
     func applyRetention() throws(LociError) -> Bool {
         let horizon = tenant.clock() - (try tenant.retention())
         let limit = batchSize
-        return try write { transaction in
-            try transaction.applyRetention(horizon: horizon, limit: limit).isPartial
+        let cursor = retained
+        let outcome = try write { transaction in
+            try transaction.applyRetention(horizon: horizon, limit: limit, after: cursor)
         }.result
+        retained = outcome.isPartial ? outcome.next ?? .max : 0
+        return outcome.isPartial
     }
 }

@@ -30,6 +30,8 @@ final class Mover {
     var collector: Collector
     /// Where clearing goes on, for each ended layout.
     var cleared: [LayoutNumber: Entry] = [:]
+    /// Where retention goes on to look for superseded revisions.
+    var retained: RetentionCursor = 0
     private var opener: BatchOpener
     /// Found while the batch before it moved.
     private var upcoming: MoveBatch?
