@@ -229,8 +229,6 @@ package final class Catalog: @unchecked Sendable {
             self.writer = writer
         }
         try writer.connection.execute("BEGIN IMMEDIATE")
-        writer.reader.askForLayouts()
-        defer { writer.reader.askForLayouts() }
         let result: R
         do {
             let transaction = try CatalogTransaction(

@@ -12,8 +12,6 @@ package final class CatalogReader {
     private var statements: [UInt: any SQLStatement] = [:]
     private var composed: [String: any SQLStatement] = [:]
     private var known: LayoutTable?
-    /// Whether `known` is what the transaction that is open sees, so that nobody has to ask.
-    private var isKnownCurrent = false
 
     package init(_ connection: any SQLConnection) {
         self.connection = connection
@@ -55,7 +53,6 @@ package final class CatalogReader {
     package func begin() throws(SQLError) {
         guard !connection.isInTransaction else { return }
         try statement("BEGIN").run()
-        isKnownCurrent = false
     }
 
     /// Ends the read transaction, if there is one.
@@ -63,7 +60,6 @@ package final class CatalogReader {
     /// A reader that stays open starves the checkpoint.
     package func end() {
         guard connection.isInTransaction else { return }
-        isKnownCurrent = false
         // A COMMIT of a read transaction has nothing to write and cannot fail.
         try? statement("COMMIT").run()
     }
@@ -92,8 +88,6 @@ package final class CatalogReader {
 
     /// All layouts as this transaction sees them; read again only when one changed.
     package func layouts() throws -> LayoutTable {
-        if isKnownCurrent, let known { return known }
-        defer { isKnownCurrent = connection.isInTransaction }
         let version = try setting(Setting.layoutVersion) ?? 0
         if let known, known.version == version { return known }
         let rows = try statement(
@@ -109,14 +103,7 @@ package final class CatalogReader {
     }
 
     /// Forgets the layouts: for a writer whose transaction was rolled back after changing them.
-    func forgetLayouts() {
-        known = nil
-        isKnownCurrent = false
-    }
-
-    /// For a writer, at both ends of its transaction: others may have changed the layouts before
-    /// it, and may after it.
-    func askForLayouts() { isKnownCurrent = false }
+    func forgetLayouts() { known = nil }
 }
 
 /// Keys of the `setting` table.

@@ -131,7 +131,6 @@ extension CatalogTransaction {
     ) throws(SQLError) {
         let ended = entry.layouts.intersection(bits)
         guard !ended.isEmpty else { return }
-        ensured = nil
         try remember(entry, layouts: ended, until: until)
         let left = entry.layouts.subtracting(bits)
         if left.isEmpty {
@@ -191,14 +190,10 @@ extension CatalogTransaction {
         of layout: Layout,
         since: ChangeNumber
     ) throws -> NodeNumber {
-        if let ensured, ensured.layout == layout.number, ensured.names == names {
-            return ensured.node
-        }
         var current = layout.root
         for name in names {
             current = try ensureDirectory(name, in: current, of: layout, since: since)
         }
-        ensured = (layout.number, names, current)
         return current
     }
 

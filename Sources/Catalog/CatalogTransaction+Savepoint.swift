@@ -17,7 +17,6 @@ extension CatalogTransaction {
             log.takeBack(to: mark)
             newTexts.removeSubrange(texts...)
             reader.forgetLayouts()
-            ensured = nil
             throw error
         }
     }

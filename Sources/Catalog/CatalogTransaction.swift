@@ -28,8 +28,6 @@ package final class CatalogTransaction {
     private var nextNode: UInt64
     /// The newest row of `memory`, once this transaction has added one.
     var lastMemoryRow: Int64?
-    /// The directory that was made sure of last: memories of a batch come by directory.
-    var ensured: (layout: LayoutNumber, names: [Name], node: NodeNumber)?
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
@@ -165,7 +163,6 @@ package final class CatalogTransaction {
     }
 
     package func deleteNode(_ number: NodeNumber) throws(SQLError) {
-        ensured = nil
         try run("DELETE FROM node WHERE number = ?", .integer(Int64(number.rawValue)))
     }
 
@@ -201,6 +198,5 @@ package final class CatalogTransaction {
         let version = try reader.setting(Setting.layoutVersion) ?? 0
         try setSetting(Setting.layoutVersion, .integer(version + 1))
         reader.forgetLayouts()
-        ensured = nil
     }
 }

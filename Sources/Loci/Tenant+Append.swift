@@ -93,15 +93,11 @@ extension Tenant {
             defer { pipeline.stop() }
             while let prepared = try pipeline.next() {
                 for part in prepared.parts(of: Self.batchSize) {
-                    results += try commit(
-                        part,
-                        // The last one makes those before it durable too.
-                        part.isLast ? .full : .normal,
-                        operation: operation,
-                        origin: origin
-                    )
+                    results += try commit(part, .normal, operation: operation, origin: origin)
                     progress?.report(Int64(results.count), of: Int64(batch.count))
                 }
+                // Not by the last commit: where nothing of it could be added, it has no page to sync.
+                try catalog.sync()
             }
             return results
         }
@@ -127,7 +123,6 @@ extension Tenant {
         var items: [Item]
         /// The layout by which the caller named them; nil: the listed one.
         var primary: LayoutNumber?
-        var isLast = true
 
         /// The same in parts of at most `count` items.
         func parts(of count: Int) -> [Prepared] {
@@ -135,8 +130,7 @@ extension Tenant {
                 let end = min(items.count, start + count)
                 return Prepared(
                     items: Array(items[start..<end]),
-                    primary: primary,
-                    isLast: end == items.count
+                    primary: primary
                 )
             }
         }

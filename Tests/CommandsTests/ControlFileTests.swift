@@ -150,7 +150,7 @@ struct ControlFileTests {
         #expect(try sandbox.must("ls mnt").lines.count == 20)
         try sandbox.must("echo pause >>\(Self.there)/ctl; printf resume >\(Self.there)/ctl")
         let last = try sandbox.changes("resume").last
-        #expect(last?["process"] == "bash" && last?["actor"] == "uid:0" || last?["uid"] != 0)
+        #expect(last?["process"] == "bash" && last?["actor"] == "root" || last?["uid"] != 0)
         try sandbox.must("loci umount mnt; loci fsck -q")
     }
 
