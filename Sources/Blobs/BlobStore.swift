@@ -11,7 +11,8 @@ package import Linux
 /// only then let a row name the key.
 ///
 /// Every operation but `write` may be repeated after a crash: placing what is already placed, and
-/// removing what is gone, succeed. All operations may be called by any number of threads and processes.
+/// removing what is gone, succeed. All operations may be called by any number of threads and
+/// processes.
 package protocol BlobStore: Sendable {
     /// Opens a blob for reading at any offset; it stays readable when the key is removed.
     func open(_ key: BlobKey) throws(BlobError) -> File

@@ -83,22 +83,35 @@ extension DirectoryBlobStore {
     ) throws(BlobError) {
         let outcome = try naming(key) { () throws(Errno) in
             try inDirectory(of: key) { (directory) throws(Errno) in
-                let target = try directory.file.open(
-                    key.lastComponent,
-                    [.readWrite, .create, .exclusive, .noFollow]
-                )
-                do throws(Errno) {
+                try Self.make(key.lastComponent, in: directory) { (target) throws(Errno) in
                     try target.write(bytes)
                     if syncing { try target.syncContent() }
-                } catch {
-                    try? directory.file.unlink(key.lastComponent)
-                    throw error
                 }
             }
         }
+        if try !Self.isMade(outcome, key) { try requireSame(bytes, key) }
+    }
+
+    /// Makes a file and fills it; where that fails there is none.
+    private static func make(
+        _ name: [UInt8],
+        in directory: OpenDirectory,
+        _ fill: (borrowing File) throws(Errno) -> Void
+    ) throws(Errno) {
+        let target = try directory.file.open(name, [.readWrite, .create, .exclusive, .noFollow])
+        do throws(Errno) {
+            try fill(target)
+        } catch {
+            try? directory.file.unlink(name)
+            throw error
+        }
+    }
+
+    /// Whether a key was made; false where it is taken.
+    private static func isMade(_ outcome: Outcome, _ key: BlobKey) throws(BlobError) -> Bool {
         switch outcome {
-        case .done: return
-        case .occupied: try requireSame(bytes, key)
+        case .done: return true
+        case .occupied: return false
         case .unable: throw .failed(.notSupported, key)
         case .missing: throw .notFound(key)
         }
@@ -190,34 +203,20 @@ extension DirectoryBlobStore {
             let suffix = random.map { String($0, radix: 16) }.joined(separator: "-")
             let name = Self.partialPrefix + Array(suffix.utf8)
             return try inDirectory(of: key) { (directory) throws(Errno) in
-                let target = try directory.file.open(
-                    name,
-                    [.readWrite, .create, .exclusive, .noFollow]
-                )
-                do throws(Errno) {
+                try Self.make(name, in: directory) { (target) throws(Errno) in
                     right = try fill(target)
-                    if !right { try directory.file.unlink(name) }
-                    if right {
-                        try directory.file.rename(
-                            name,
-                            to: directory.file,
-                            key.lastComponent,
-                            .noReplace
-                        )
-                    }
-                } catch {
-                    try? directory.file.unlink(name)
-                    throw error
+                    guard right else { return try directory.file.unlink(name) }
+                    try directory.file.rename(
+                        name,
+                        to: directory.file,
+                        key.lastComponent,
+                        .noReplace
+                    )
                 }
             }
         }
         if !right { throw .corruptCopy(key) }
-        switch outcome {
-        case .done: return true
-        case .occupied: return false
-        case .unable: throw .failed(.notSupported, key)
-        case .missing: throw .notFound(key)
-        }
+        return try Self.isMade(outcome, key)
     }
 
     // MARK: - What is there already

@@ -27,6 +27,11 @@ struct PlacingTests {
         let folder = tenant.directory + "/data/user=bob"
         try StoreFiles.makeDirectory(folder, mode: 0o700)
         try StoreFiles.write([1], to: folder + "/.placing-1")
+        // A part of the content, under the key that was reserved for it.
+        let end = made.now + .seconds(400_000_000)
+        let keys = try tenant.read { try $0.collectable(at: end, limit: 9).map(\.key) }
+        #expect(keys.count == 1)
+        for key in keys { try StoreFiles.write([], to: tenant.directory + "/data/" + key) }
         let reopened = try made.reopened()
         #expect(try await reopened.check() == [])
         made.advance(.seconds(400_000_000))

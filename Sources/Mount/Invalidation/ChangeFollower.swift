@@ -24,14 +24,13 @@ package final class ChangeFollower: Sendable {
     private let thread = Mutex<Thread?>(nil)
     private let followed: Mutex<ChangeNumber>
     private let mark: SessionMark
-    private let beforehand: @Sendable (CatalogReader) -> Void
+    private let afterward: @Sendable (CatalogReader) -> Void
 
     /// Follows changes above `start`; nothing runs yet.
     ///
     /// `mark` gets what was followed, for whoever takes over.
-    /// `registered` is signalled when `ownChanges` got something; `beforehand` is called before each
-    /// look, on the follower's thread: who asks the mount for something does not wait for what is to
-    /// be dropped.
+    /// `registered` is signalled when `ownChanges` got something; `afterward` is called after each
+    /// look, on the follower's thread.
     init(
         _ catalog: Catalog,
         from start: ChangeNumber,
@@ -39,14 +38,14 @@ package final class ChangeFollower: Sendable {
         _ ownChanges: OwnChanges,
         registered: WakeEvent,
         mark: SessionMark,
-        beforehand: @escaping @Sendable (CatalogReader) -> Void
+        afterward: @escaping @Sendable (CatalogReader) -> Void
     ) {
         self.catalog = catalog
         self.invalidator = invalidator
         self.ownChanges = ownChanges
         self.registered = registered
         self.mark = mark
-        self.beforehand = beforehand
+        self.afterward = afterward
         followed = Mutex(start)
     }
 
@@ -84,12 +83,12 @@ package final class ChangeFollower: Sendable {
             )
             _ = try? box.watch.take()
             _ = registered.take()
-            beforehand(reader)
             do {
                 try look(&state, reader)
             } catch {
                 // The catalog was busy; the next look reads the same rows again.
             }
+            afterward(reader)
         }
     }
 
