@@ -27,15 +27,17 @@ extension CatalogTransaction {
 
     /// Indexes all that waits.
     package func indexWaitingTexts() throws(SQLError) {
-        var atHand: [Int64: NewText] = [:]
-        for text in newTexts { atHand[text.memory] = text }
+        var new: [Int64: NewText] = [:]
+        for text in newTexts { new[text.memory] = text }
         let revisions = try reader.waitingTexts(limit: .max)
         let items = revisions.map { revision in
             TextIndex.Item(revision) {
-                let new = atHand[revision.memory]
-                return new?.revision == revision.number
-                    ? new?.bytes ?? self.content(revision)
-                    : self.content(revision)
+                if let text = new[revision.memory], text.revision == revision.number,
+                    let bytes = text.bytes
+                {
+                    return bytes
+                }
+                return self.content(revision)
             }
         }
         try indexWaiting(items)

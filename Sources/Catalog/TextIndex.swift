@@ -132,13 +132,11 @@ package struct TextIndex: Sendable {
 struct NewText {
     let memory: Int64
     let revision: RevisionNumber
-    let size: Int64
     let bytes: [UInt8]?
 
     init(_ memory: Int64, _ revision: RevisionNumber, _ content: PlacedContent) {
         self.memory = memory
         self.revision = revision
-        size = content.size
         bytes = content.bytes
     }
 }

@@ -175,6 +175,49 @@ struct PastTests {
         #expect(try temporary.findings() == [])
     }
 
+    @Test("is let go a few thousand memories at a time, each looked at once")
+    func retentionOfMany() throws {
+        let temporary = try TemporaryCatalog()
+        let first = try temporary.add("first.md", ["user": "bob"])
+        for batch in 0..<6 {
+            try temporary.write { tx in
+                for number in 0..<1000 {
+                    _ = try tx.addSample(
+                        "\(batch)-\(number)",
+                        ["user": "bob"],
+                        seed: UInt64(100_000 + batch * 1000 + number),
+                        primary: LayoutNumber(1)
+                    )
+                }
+            }
+        }
+        let last = try temporary.add("last.md", ["user": "bob"], seed: 1)
+        for (turn, memory) in [first, last].enumerated() {
+            try temporary.write { tx in
+                for number in 0..<3 {
+                    let now = try #require(try tx.reader.memory(row: memory.row))
+                    let key = "new-\(turn)-\(number)"
+                    _ = try tx.addRevision(now, content: .sample(key), mtime: 0)
+                }
+            }
+        }
+        // What the log says stays, so that revisions alone make it go on.
+        _ = try temporary.write { try $0.takeSnapshot("now") }
+        temporary.advance(.seconds(100))
+        var (cursor, found) = (RetentionCursor(0), [Int]())
+        while true {
+            let outcome = try temporary.write { tx in
+                try tx.applyRetention(horizon: tx.now, limit: 2, after: cursor)
+            }
+            found.append(outcome.revisions)
+            guard let next = outcome.next else { break }
+            cursor = next
+        }
+        // Two, then the rest of the first thousands, then those of the last memory.
+        #expect(found == [2, 1, 2, 1])
+        #expect(try temporary.findings() == [])
+    }
+
     @Test("in the change log goes too, from its beginning, and the log says so")
     func changesAreLetGo() throws {
         let temporary = try TemporaryCatalog()
