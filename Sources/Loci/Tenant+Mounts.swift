@@ -45,10 +45,13 @@ extension Tenant {
     /// Returns the mounts that did not answer in time.
     @discardableResult
     public func askMountsToCommit(
-        timeout: Duration = .milliseconds(200)
+        timeout: Duration = Tenant.mountPatience
     ) throws(LociError) -> [MountInfo] {
         try askMounts(.commit, timeout: timeout)
     }
+
+    /// How long a command waits for what mounts are asked for.
+    public static let mountPatience: Duration = .milliseconds(200)
 
     /// Asks running mounts for something and waits until they did it, at most `timeout`.
     ///
@@ -57,7 +60,7 @@ extension Tenant {
     /// Returns the mounts that did not answer in time.
     package func askMounts(
         _ kind: RequestKind,
-        timeout: Duration
+        timeout: Duration = Tenant.mountPatience
     ) throws(LociError) -> [MountInfo] {
         let live = try mounts().filter { $0.session != session }
         guard !live.isEmpty else { return [] }

@@ -19,7 +19,7 @@ extension Tenant {
         try await work { [self] () throws(LociError) in
             // It will be a directory's name.
             _ = try Name(name)
-            silent(try askMounts(.snapshot, timeout: .milliseconds(200)))
+            silent(try askMounts(.snapshot))
             return try catalog.write(.full, origin: origin) { tx in
                 Snapshot(try tx.takeSnapshot(name))
             }

@@ -66,7 +66,7 @@ final class Housekeeping: Sendable {
         flushUses()
     }
 
-    /// Before each look at the change log, on that thread: sees what commands ask for.
+    /// After each look at the change log, on that thread: sees what commands ask for.
     func look(_ reader: CatalogReader) {
         guard let rows = try? reader.requests(to: catalog.session), !rows.isEmpty else { return }
         if rows.contains(where: { $0.kind == .expectLayout }) { expectLayout(reader) }

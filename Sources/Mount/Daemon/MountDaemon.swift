@@ -127,7 +127,7 @@ package final class MountDaemon: Sendable {
                 own,
                 registered: registered,
                 mark: mark,
-                beforehand: { [house] in house.look($0) }
+                afterward: { [house] in house.look($0) }
             )
         } catch {
             throw LociError(catalogError: error, subject: path)

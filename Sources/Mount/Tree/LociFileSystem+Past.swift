@@ -300,7 +300,7 @@ extension LociFileSystem {
         }
         Request.passTurn()
         if let failure = staging.commitNow(.snapshot).failures.first { throw failure.error }
-        _ = try tenant.askMounts(.snapshot, timeout: .milliseconds(200))
+        _ = try tenant.askMounts(.snapshot)
         try change(by: caller, known: []) { transaction in
             _ = try transaction.takeSnapshot(text)
         }
