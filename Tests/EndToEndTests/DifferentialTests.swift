@@ -97,6 +97,29 @@ struct DifferentialTests {
         try checkAfterwards(tenant)
     }
 
+    @Test("names that go to and fro while their files are committed lead where they should")
+    func renaming() async throws {
+        let tenant = try MountedStore(scheme: "user={user}/{folder...}", mounted: false)
+        try tenant.remount("layout=1")
+        let outcome = try await tenant.longShell(
+            Self.migrateMeanwhile
+                + """
+                Exercise renaming "$M" \(Self.seed) \(Self.setting("LOCI_EXERCISE_OPERATIONS") ?? "1000") 6 \
+                    >"$W/exercise" 2>&1 &
+                exercise=$!
+                trap 'kill $exercise 2>/dev/null' EXIT
+                migrate_meanwhile $exercise
+                wait $exercise; status=$?
+                trap - EXIT
+                cat "$W/exercise"
+                exit $status
+                """
+        )
+        #expect(outcome.status == 0, "\(outcome.output)")
+        try tenant.must(#"loci umount "$M""#)
+        #expect(try tenant.check() == nil)
+    }
+
     /// After a remount everything is as it was, and the store is sound.
     private func checkAfterwards(_ tenant: MountedStore) throws {
         let outcome = try tenant.must(

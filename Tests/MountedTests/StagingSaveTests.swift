@@ -4,6 +4,7 @@ import Loci
 import Model
 import Mount
 import SQL
+import Synchronization
 import Testing
 
 @Suite("Ways of saving a file")
@@ -84,6 +85,42 @@ struct StagingSaveTests {
         #expect(try bench.revisions(backup) == ["old"])
         #expect(try bench.names() == ["a.md", "a.md.bak"])
         #expect(try bench.trash() == [])
+        try await bench.expectSound()
+    }
+
+    @Test("a backup that gets another name while the memory goes back keeps that name")
+    func renamedDuringCommit() async throws {
+        let rival = Mutex<(@Sendable () -> Void)?>(nil)
+        let bench = try StagingBench(
+            probe: CommitProbe { step throws(LociError) in
+                guard step == .commit else { return }
+                rival.withLock { $0.take() }?()
+            }
+        )
+        let before = try bench.memory("a.md", "old")
+        try bench.rename("a.md", to: "backup.md")
+        try bench.make("a.md", "new")
+        let (catalog, origin, view) =
+            (bench.tenant.catalog, bench.caller.origin, try bench.view.number)
+        let row = try #require(try bench.row(at: "backup.md"))
+        rival.withLock {
+            $0 = {
+                _ = try? catalog.write(.normal, origin: origin) { transaction in
+                    try transaction.change(
+                        row,
+                        name: Name(unchecked: Array("kept.md".utf8)),
+                        primary: view,
+                        operation: .rename
+                    )
+                }
+            }
+        }
+        bench.settle()
+        #expect(rival.withLock { $0 == nil })
+        #expect(try bench.names() == ["a.md", "kept.md"])
+        #expect(try bench.row(at: "a.md")?.id == before.id)
+        #expect(try bench.read("a.md") == "new")
+        #expect(try bench.read("kept.md") == "old")
         try await bench.expectSound()
     }
 

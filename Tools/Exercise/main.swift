@@ -18,6 +18,7 @@ let usage = """
            Exercise write MOUNT PHASE-FILE NUMBER YEAR
            Exercise differential MOUNT PLAIN SEED [OPERATIONS][,SECONDSs] [bare]
            Exercise compare MOUNT PLAIN
+           Exercise renaming MOUNT SEED STEPS WRITERS
     """
 
 let arguments = Array(CommandLine.arguments.dropFirst())
@@ -70,6 +71,13 @@ case ("differential", 5), ("differential", 6):
     leave(exercise.run() ? 0 : 1)
 case ("compare", 3):
     leave(Differential.compare(mount: arguments[1], plain: arguments[2]) ? 0 : 1)
+case ("renaming", 5):
+    let renaming = Renaming(
+        mount: arguments[1],
+        seed: number(arguments[2]),
+        steps: Int(number(arguments[3]))
+    )
+    leave(try renaming.run(writers: Int(number(arguments[4]))) ? 0 : 1)
 default:
     say(usage)
     leave(2)

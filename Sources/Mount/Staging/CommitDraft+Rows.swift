@@ -17,30 +17,60 @@ extension CommitDraft {
         guard try item.fate(hash: hash, transaction.reader) == fate else { throw LociError.raced }
         transaction.origin = item.origin
         transaction.request = item.request
-        var placed = placed
         var content: PlacedContent?
-        if let index = self.content, let fields {
+        if let index = self.content, let fields = try fieldsNow(transaction.reader) {
             content = try tenant.confirm(placed[index], for: fields, in: transaction)
         }
-        if let left {
-            placed[left.content] = try tenant.confirm(
-                placed[left.content],
-                for: left.fields,
-                in: transaction
-            )
+        let left = try left.map { left in
+            try leaving(left, placed[left.content], tenant, transaction)
         }
         // Nobody saw the name of a recovered file for a while.
         guard case .birth(let place, _) = item.goal, !item.isRecovered else {
-            return try write(content, placed, transaction)
+            return try write(content, left, transaction)
         }
         return try transaction.keepingTimes(of: place.directory) {
-            try write(content, placed, transaction)
+            try write(content, left, transaction)
         }
+    }
+
+    /// The fields of the memory that gets the content: another request may have changed them since
+    /// they were drafted.
+    private func fieldsNow(_ reader: CatalogReader) throws -> MemoryFields? {
+        guard let row = fate.memory, let memory = try reader.memory(row: row) else {
+            return fields
+        }
+        return try reader.fields(of: memory)
+    }
+
+    /// A memory to be added with the name and the attributes of the one that goes back.
+    private struct Leaving {
+        let name: Name
+        let fields: MemoryFields
+        let content: PlacedContent
+    }
+
+    private func leaving(
+        _ left: LeftMemory,
+        _ placed: PlacedContent,
+        _ tenant: Tenant,
+        _ transaction: CatalogTransaction
+    ) throws -> Leaving {
+        let reader = transaction.reader
+        guard let row = fate.memory, let memory = try reader.memory(row: row) else {
+            throw LociError.raced
+        }
+        var fields = try reader.fields(of: memory)
+        fields.id = left.id
+        return Leaving(
+            name: memory.name,
+            fields: fields,
+            content: try tenant.confirm(placed, for: fields, in: transaction)
+        )
     }
 
     private func write(
         _ content: PlacedContent?,
-        _ placed: [PlacedContent],
+        _ left: Leaving?,
         _ transaction: CatalogTransaction
     ) throws -> (row: Int64, revision: RevisionNumber)? {
         switch fate {
@@ -57,7 +87,7 @@ extension CommitDraft {
             guard let memory = try transaction.reader.memory(row: row) else {
                 throw LociError.raced
             }
-            try write(memory, number, content, placed, transaction)
+            try write(memory, number, content, left, transaction)
             return (row, try transaction.reader.memory(row: row)?.revision ?? number)
         }
     }
@@ -66,7 +96,7 @@ extension CommitDraft {
         _ memory: MemoryRow,
         _ number: RevisionNumber,
         _ content: PlacedContent?,
-        _ placed: [PlacedContent],
+        _ left: Leaving?,
         _ transaction: CatalogTransaction
     ) throws {
         switch fate {
@@ -90,7 +120,7 @@ extension CommitDraft {
             let back = try transaction.untrash(replaced, primary: primary)
             try writeContent(back, content, .edit, transaction)
         case .split:
-            try writeSplit(memory, content, placed, transaction)
+            try writeSplit(memory, content, left, transaction)
         case .replacing(_, _, let isConflict):
             try removeForeignNode(transaction)
             // The number of the change that is recorded next: one row tells of node and content.
@@ -213,7 +243,7 @@ extension CommitDraft {
     private func writeSplit(
         _ memory: MemoryRow,
         _ content: PlacedContent?,
-        _ placed: [PlacedContent],
+        _ left: Leaving?,
         _ transaction: CatalogTransaction
     ) throws {
         guard let left, let old = try transaction.reader.node(memory.node) else {
@@ -231,7 +261,7 @@ extension CommitDraft {
         _ = try transaction.addMemory(
             left.fields,
             name: left.name,
-            content: placed[left.content],
+            content: left.content,
             appearance: NodeAppearance(
                 number: memory.node,
                 permissions: old.mode & 0o7777,

@@ -12,7 +12,7 @@ struct CommitDraft {
     let fate: CommitFate
     /// What is placed, a file open as long as that takes.
     let sealed: StagedBytes.Sealed
-    /// Of the memory that gets the content.
+    /// Of the memory that gets the content, as it was when this was drafted.
     var fields: MemoryFields?
     var name: Name
     /// Where its content is among those placed; nil where the memory has it already.
@@ -20,9 +20,10 @@ struct CommitDraft {
     /// The memory that a renamed one leaves at its new name: its content is the next one placed.
     var left: LeftMemory?
 
+    /// Its name and attributes are those that the renamed memory has in the transaction: it may get
+    /// others while the content is placed.
     struct LeftMemory {
-        var fields: MemoryFields
-        var name: Name
+        var id: MemoryID
         var content: Int
     }
 }
@@ -119,11 +120,7 @@ extension Staging {
         guard let shown = try reader.revision(of: memory.row, memory.revision) else {
             throw LociError.raced
         }
-        draft.left = CommitDraft.LeftMemory(
-            fields: fields,
-            name: memory.name,
-            content: contents.count
-        )
+        draft.left = CommitDraft.LeftMemory(id: fields.id, content: contents.count)
         contents.append(
             PendingContent(
                 .blob(try BlobKey(shown.blobKey), size: shown.size),
