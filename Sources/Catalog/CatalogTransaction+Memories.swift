@@ -303,6 +303,7 @@ extension CatalogTransaction {
     /// Gives a memory other attributes, another name, or both: every served layout follows.
     ///
     /// `changes`: values to set; nil removes one.
+    /// `name`: what it is called from now on, in `primary` without a suffix; nil: as before.
     /// `primary`: as for `addMemory`.
     package func change(
         _ memory: MemoryRow,
@@ -342,6 +343,7 @@ extension CatalogTransaction {
                 by: renamed,
                 after,
                 primary: primary,
+                renamed: name == nil ? nil : primary,
                 since: since
             )
         } else {

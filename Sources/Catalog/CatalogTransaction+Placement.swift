@@ -70,12 +70,15 @@ extension CatalogTransaction {
     ///
     /// A layout in which neither directory nor name changes keeps its row, suffix and all: nobody's
     /// path changes because of somebody else's memory.
+    ///
+    /// `renamed`: the layout in which the caller asked for just this name: there a suffix goes.
     func replace(
         _ old: MemoryRow,
         _ before: MemoryFields,
         by new: MemoryRow,
         _ after: MemoryFields,
         primary: LayoutNumber,
+        renamed: LayoutNumber?,
         since: ChangeNumber
     ) throws {
         let table = try reader.layouts()
@@ -84,7 +87,9 @@ extension CatalogTransaction {
             // A layout that is building may have no place for what is changed to get one there.
             let oldDirectories = try? layout.scheme.render(before)
             let newDirectories = try layout.scheme.render(after)
-            if oldDirectories == newDirectories && old.name == new.name { continue }
+            if oldDirectories == newDirectories, old.name == new.name, layout.number != renamed {
+                continue
+            }
             try table.checkClaims(on: newDirectories, name: new.name, of: layout)
             // Linked first: else a directory could go and come again under another node.
             let directory = try ensureDirectory(newDirectories, of: layout, since: since)

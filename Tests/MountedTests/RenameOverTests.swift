@@ -187,6 +187,29 @@ struct RenameOverTests {
         #expect(memory.name.description == suffixed)
     }
 
+    @Test("a suffix goes where the name without it is asked for")
+    func suffixGoes() async throws {
+        let mounted = try MountedTenant("user={user}/topic={topic}")
+        try await mounted.add("user=bob/topic=t/x.md", "1")
+        try await mounted.add("user=eve/topic=t/x.md", "2")
+        let two = try mounted.addLayout("topic={topic}")
+        try mounted.list(layout: two)
+        _ = try mounted.eventually { try mounted.list() == ["topic=t"] }
+        let suffixed = try #require(try mounted.list("topic=t").first { $0 != "x.md" })
+        let text = try mounted.read("topic=t/\(suffixed)")
+        #expect(try mounted.read("user=eve/topic=t/x.md") == text)
+        try mounted.rename("topic=t/\(suffixed)", "topic=t/x.md")
+        #expect(try mounted.list("topic=t") == ["x.md"])
+        #expect(try mounted.outside.memory(at: try NamePath("topic=t/x.md")).name == Name("x.md"))
+        #expect(try mounted.read("topic=t/x.md") == text)
+        #expect(try mounted.read("user=eve/topic=t/x.md") == text)
+        #expect(throws: LociError.self) {
+            try mounted.outside.memory(at: try NamePath("topic=t/\(suffixed)"))
+        }
+        try mounted.rename("topic=t/x.md", "topic=t/y.md")
+        #expect(try mounted.list("topic=t") == ["y.md"])
+    }
+
     @Test("another mount's conflict shows here")
     func conflict() async throws {
         let one = try MountedTenant("{folder...}", "quiet=10s")

@@ -369,7 +369,7 @@ extension LociFileSystem {
             _ = try transaction.change(
                 memory,
                 attributes: changes,
-                name: move.newName == memory.name ? nil : move.newName,
+                name: move.newName,
                 primary: layout.number,
                 operation: .rename
             )
