@@ -228,8 +228,19 @@ package final class Catalog: @unchecked Sendable {
             writer.durability = durability
             self.writer = writer
         }
+        let result = try writer.reader.writing { try transact(writer, origin, body) }
+        commits.add(1, ordering: .releasing)
+        lockFile.wake()
+        checkpointIfDue(writer)
+        return result
+    }
+
+    private func transact<R>(
+        _ writer: Writer,
+        _ origin: Origin,
+        _ body: (CatalogTransaction) throws -> R
+    ) throws -> R {
         try writer.connection.execute("BEGIN IMMEDIATE")
-        let result: R
         do {
             let transaction = try CatalogTransaction(
                 writer.reader,
@@ -238,10 +249,11 @@ package final class Catalog: @unchecked Sendable {
                 now: clock()
             )
             transaction.content = content
-            result = try body(transaction)
+            let result = try body(transaction)
             if let refusal, transaction.log.count > 0 { throw refusal }
             try transaction.finish()
             try writer.connection.execute("COMMIT")
+            return result
         } catch {
             if writer.connection.isInTransaction {
                 try? writer.connection.execute("ROLLBACK")
@@ -249,10 +261,6 @@ package final class Catalog: @unchecked Sendable {
             writer.reader.forgetLayouts()
             throw error
         }
-        commits.add(1, ordering: .releasing)
-        lockFile.wake()
-        checkpointIfDue(writer)
-        return result
     }
 
     private func takeWriter() throws -> Writer {

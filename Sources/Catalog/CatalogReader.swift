@@ -12,6 +12,10 @@ package final class CatalogReader {
     private var statements: [UInt: any SQLStatement] = [:]
     private var composed: [String: any SQLStatement] = [:]
     private var known: LayoutTable?
+    /// What the write transaction that is open sees: nobody else changes it meanwhile, so that
+    /// each memory of a batch need not ask.
+    private var written: LayoutTable?
+    private var isWriting = false
 
     package init(_ connection: any SQLConnection) {
         self.connection = connection
@@ -88,6 +92,13 @@ package final class CatalogReader {
 
     /// All layouts as this transaction sees them; read again only when one changed.
     package func layouts() throws -> LayoutTable {
+        if let written { return written }
+        let table = try readLayouts()
+        if isWriting { written = table }
+        return table
+    }
+
+    private func readLayouts() throws -> LayoutTable {
         let version = try setting(Setting.layoutVersion) ?? 0
         if let known, known.version == version { return known }
         let rows = try statement(
@@ -103,7 +114,20 @@ package final class CatalogReader {
     }
 
     /// Forgets the layouts: for a writer whose transaction was rolled back after changing them.
-    func forgetLayouts() { known = nil }
+    func forgetLayouts() {
+        known = nil
+        written = nil
+    }
+
+    /// Runs `body`, which is one write transaction: it asks for the layouts once.
+    func writing<R>(_ body: () throws -> R) rethrows -> R {
+        isWriting = true
+        defer {
+            isWriting = false
+            written = nil
+        }
+        return try body()
+    }
 }
 
 /// Keys of the `setting` table.

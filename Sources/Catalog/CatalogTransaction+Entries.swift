@@ -77,16 +77,15 @@ extension CatalogTransaction {
             // Only ended layouts have it: their rows are nobody's, and cleared sooner or later.
             try unlink(existing, layouts: existing.layouts, until: since)
         }
-        let statement = try reader.statement(
+        try reader.statement(
             "INSERT INTO entry(directory, name, node, layouts, since) VALUES (?, ?, ?, ?, ?)"
-        )
-        defer { statement.reset() }
-        try statement.bind(Int64(directory.rawValue), at: 1)
-        try statement.bind(name.bytes, at: 2)
-        try statement.bind(Int64(node.rawValue), at: 3)
-        try statement.bind(bits.rawValue, at: 4)
-        try statement.bind(since.rawValue, at: 5)
-        _ = try statement.step()
+        ).run { (values) throws(SQLError) in
+            try values.add(Int64(directory.rawValue))
+            try values.add(name.bytes)
+            try values.add(Int64(node.rawValue))
+            try values.add(bits.rawValue)
+            try values.add(since.rawValue)
+        }
         touch(directory)
         return true
     }
@@ -131,6 +130,7 @@ extension CatalogTransaction {
     ) throws(SQLError) {
         let ended = entry.layouts.intersection(bits)
         guard !ended.isEmpty else { return }
+        ensured = nil
         try remember(entry, layouts: ended, until: until)
         let left = entry.layouts.subtracting(bits)
         if left.isEmpty {
@@ -190,10 +190,14 @@ extension CatalogTransaction {
         of layout: Layout,
         since: ChangeNumber
     ) throws -> NodeNumber {
+        if let ensured, ensured.layout == layout.number, ensured.names == names {
+            return ensured.node
+        }
         var current = layout.root
         for name in names {
             current = try ensureDirectory(name, in: current, of: layout, since: since)
         }
+        ensured = (layout.number, names, current)
         return current
     }
 

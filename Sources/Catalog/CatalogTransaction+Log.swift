@@ -63,29 +63,30 @@ extension CatalogTransaction {
         salt: [UInt8],
         hash: [UInt8]
     ) throws(SQLError) {
-        try run(
+        try reader.statement(
             """
             INSERT INTO change(seq, time, session, actor, uid, pid, process, reason, op, memory,
                                directory, detail, request, effect, salt, hash)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            .integer(row.number),
-            .integer(row.time),
-            .text(row.session),
-            .text(row.actor),
-            SQLValue(row.uid),
-            SQLValue(row.pid),
-            SQLValue(row.process),
-            SQLValue(row.reason),
-            .text(row.operation),
-            SQLValue(row.memory),
-            SQLValue(row.directory),
-            SQLValue(row.detail),
-            SQLValue(row.request),
-            SQLValue(row.effect),
-            .blob(salt),
-            .blob(hash)
-        )
+            """
+        ).run { (values) throws(SQLError) in
+            try values.add(row.number)
+            try values.add(row.time)
+            try values.add(row.session)
+            try values.add(row.actor)
+            try values.add(row.uid)
+            try values.add(row.pid)
+            try values.add(row.process)
+            try values.add(row.reason)
+            try values.add(row.operation)
+            try values.add(row.memory)
+            try values.add(row.directory)
+            try values.add(row.detail)
+            try values.add(row.request)
+            try values.add(row.effect)
+            try values.add(salt)
+            try values.add(hash)
+        }
     }
 
     /// Cuts the oldest rows off the log, up to `floor` and at most `limit` of them, and records it.

@@ -100,26 +100,27 @@ extension CatalogTransaction {
             trashed: isTrashed ? since : nil,
             since: since
         )
-        try run(
+        try reader.statement(
             """
             INSERT INTO memory(id, ulid, name, node, created, updated, revision, trashed, since)
             VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?)
-            """,
-            .integer(row),
-            .blob(fields.id.bytes),
-            .blob(name.bytes),
-            .integer(Int64(node.number.rawValue)),
-            .integer(fields.created.nanoseconds),
-            .integer(now.nanoseconds),
-            SQLValue(memory.trashed?.rawValue),
-            .integer(since.rawValue)
-        )
+            """
+        ).run { (values) throws(SQLError) in
+            try values.add(row)
+            try values.add(fields.id.bytes)
+            try values.add(name.bytes)
+            try values.add(Int64(node.number.rawValue))
+            try values.add(fields.created.nanoseconds)
+            try values.add(now.nanoseconds)
+            try values.add(memory.trashed?.rawValue)
+            try values.add(since.rawValue)
+        }
         for (key, value) in fields.attributes {
             try insertAttribute(row, key, value, since: since)
         }
         log.explain(since, memory: row) { effect in
             effect.after.name = name
-            effect.after.attributes = fields.attributes.map { .init($0.key, .string($0.value)) }
+            effect.after.attributes = Array(fields.attributes)
             if isTrashed { effect.after.isTrashed = true }
         }
         try insertRevision(
@@ -214,23 +215,24 @@ extension CatalogTransaction {
         mtime: Int64,
         since: ChangeNumber
     ) throws(SQLError) {
-        try run(
+        try reader.statement(
             """
             INSERT INTO revision(memory, number, size, sha256, created, actor, blob_key, layout,
                                  since, mtime)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            .integer(memory),
-            .integer(Int64(number.rawValue)),
-            .integer(content.size),
-            .blob(content.hash.bytes),
-            .integer(now.nanoseconds),
-            .text(origin.actor),
-            .text(content.blobKey),
-            SQLValue(content.layout.map { Int64($0.rawValue) }),
-            .integer(since.rawValue),
-            .integer(mtime)
-        )
+            """
+        ).run { (values) throws(SQLError) in
+            try values.add(memory)
+            try values.add(Int64(number.rawValue))
+            try values.add(content.size)
+            try values.add(content.hash.bytes)
+            try values.add(now.nanoseconds)
+            try values.add(origin.actor)
+            try values.add(content.blobKey)
+            try values.add(content.layout.map { Int64($0.rawValue) })
+            try values.add(since.rawValue)
+            try values.add(mtime)
+        }
         log.explain(since, memory: memory) { effect in
             effect.after.revision = number
             effect.after.hash = content.hash
@@ -247,13 +249,14 @@ extension CatalogTransaction {
         _ value: String,
         since: ChangeNumber
     ) throws(SQLError) {
-        try run(
-            "INSERT INTO attribute(memory, key, value, since) VALUES (?, ?, ?, ?)",
-            .integer(memory),
-            .text(key),
-            .text(value),
-            .integer(since.rawValue)
-        )
+        try reader.statement(
+            "INSERT INTO attribute(memory, key, value, since) VALUES (?, ?, ?, ?)"
+        ).run { (values) throws(SQLError) in
+            try values.add(memory)
+            try values.add(key)
+            try values.add(value)
+            try values.add(since.rawValue)
+        }
     }
 
     /// Writes the attributes that differ; nil removes one.
@@ -294,9 +297,9 @@ extension CatalogTransaction {
         let old = try reader.statement("SELECT value FROM attribute WHERE memory = ? AND key = ?")
             .first(.integer(memory), .text(change.key)) { row throws(SQLError) in row.text(0) }
         log.explain(since, memory: memory) { effect in
-            if let old { effect.before.attributes.append(.init(change.key, .string(old))) }
+            if let old { effect.before.attributes.append((change.key, old)) }
             guard let value = change.value else { return }
-            effect.after.attributes.append(.init(change.key, .string(value)))
+            effect.after.attributes.append((change.key, value))
         }
     }
 

@@ -17,6 +17,7 @@ extension CatalogTransaction {
             log.takeBack(to: mark)
             newTexts.removeSubrange(texts...)
             reader.forgetLayouts()
+            ensured = nil
             throw error
         }
     }

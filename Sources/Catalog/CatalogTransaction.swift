@@ -28,6 +28,9 @@ package final class CatalogTransaction {
     private var nextNode: UInt64
     /// The newest row of `memory`, once this transaction has added one.
     var lastMemoryRow: Int64?
+    /// The directory that was made sure of last, as long as no name is taken away: memories of a
+    /// batch come by directory.
+    var ensured: (layout: LayoutNumber, names: [Name], node: NodeNumber)?
     private let firstFreeNode: UInt64
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
@@ -124,22 +127,23 @@ package final class CatalogTransaction {
     func skipNodeNumbers(below number: UInt64) { nextNode = max(nextNode, number) }
 
     package func insert(_ node: Node) throws(SQLError) {
-        try run(
+        try reader.statement(
             """
             INSERT INTO node(number, kind, memory, revision, size, mode, uid, gid, mtime, ctime)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            .integer(Int64(node.number.rawValue)),
-            .integer(node.kind.rawValue),
-            SQLValue(node.memory),
-            SQLValue(node.pinned.map { Int64($0.rawValue) }),
-            .integer(node.size),
-            .integer(Int64(node.mode)),
-            .integer(Int64(node.uid)),
-            .integer(Int64(node.gid)),
-            .integer(node.mtime),
-            .integer(node.ctime)
-        )
+            """
+        ).run { (values) throws(SQLError) in
+            try values.add(Int64(node.number.rawValue))
+            try values.add(node.kind.rawValue)
+            try values.add(node.memory)
+            try values.add(node.pinned.map { Int64($0.rawValue) })
+            try values.add(node.size)
+            try values.add(Int64(node.mode))
+            try values.add(Int64(node.uid))
+            try values.add(Int64(node.gid))
+            try values.add(node.mtime)
+            try values.add(node.ctime)
+        }
     }
 
     /// Writes a node's owner, permissions, size and times.
@@ -163,6 +167,7 @@ package final class CatalogTransaction {
     }
 
     package func deleteNode(_ number: NodeNumber) throws(SQLError) {
+        ensured = nil
         try run("DELETE FROM node WHERE number = ?", .integer(Int64(number.rawValue)))
     }
 
@@ -198,5 +203,6 @@ package final class CatalogTransaction {
         let version = try reader.setting(Setting.layoutVersion) ?? 0
         try setSetting(Setting.layoutVersion, .integer(version + 1))
         reader.forgetLayouts()
+        ensured = nil
     }
 }

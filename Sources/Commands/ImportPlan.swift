@@ -10,6 +10,24 @@ struct ImportPlan {
     /// Whether directories that a file's path lacks count as missing attributes.
     let fillsMissing: Bool
     let now: Timestamp
+    /// Where a place does not depend on the id, any will do.
+    private let anyID: MemoryID
+
+    init(
+        source: Scheme,
+        listed: Scheme,
+        set: [String: String],
+        fillsMissing: Bool,
+        now: Timestamp
+    ) {
+        self.source = source
+        self.listed = listed
+        self.set = set
+        self.fillsMissing = fillsMissing
+        self.now = now
+        var generator = SystemRandomNumberGenerator()
+        anyID = MemoryID(time: now, using: &generator)
+    }
 
     /// Refuses what could not keep everything that paths tell.
     func check() throws(LociError) {
@@ -41,6 +59,18 @@ struct ImportPlan {
         return try source.parsePrefix(directories, now: now, spelling: .verbatim)
     }
 
+    /// What a directory tells of each file in it.
+    struct Told {
+        let parsed: ParsedPath
+        let attributes: [String: String]
+    }
+
+    /// Throws `pathDoesNotFit` for too few directories.
+    func told(by directories: [Name]) throws(LociError) -> Told {
+        let parsed = try parse(directories)
+        return Told(parsed: parsed, attributes: Self.attributes(of: parsed))
+    }
+
     /// The attributes that a path tells.
     static func attributes(of path: ParsedPath) -> [String: String] {
         var attributes: [String: String] = [:]
@@ -54,27 +84,28 @@ struct ImportPlan {
     ///
     /// Path beats `--set`, and both beat front matter.
     func memory(
-        _ path: NamePath,
+        _ name: Name,
+        _ told: Told,
         _ status: FileStatus,
         at absolute: [UInt8],
         _ front: FrontMatter?
-    ) throws(LociError) -> NewMemory {
-        let parsed = try parse(path.parent.names)
-        var attributes = front?.attributes ?? [:]
-        attributes.merge(set) { _, new in new }
-        let told = Self.attributes(of: parsed)
-        // A directory `_` says that the attribute is missing, whatever the front matter says.
-        for key in source.attributes where told[key] == nil { attributes[key] = nil }
-        attributes.merge(told) { _, new in new }
-        let modified = Timestamp(nanoseconds: status.modificationTime)
-        guard let name = path.last else {
-            throw LociError(.invalidName, subject: "", message: "A file has no name.")
+    ) -> NewMemory {
+        var attributes = told.attributes
+        if front != nil || !set.isEmpty {
+            attributes = front?.attributes ?? [:]
+            attributes.merge(set) { _, new in new }
+            // A directory `_` says that the attribute is missing, whatever the front matter says.
+            for key in source.attributes where told.attributes[key] == nil {
+                attributes[key] = nil
+            }
+            attributes.merge(told.attributes) { _, new in new }
         }
+        let modified = Timestamp(nanoseconds: status.modificationTime)
         return NewMemory(
             .file(absolute),
             name: name,
             attributes: attributes,
-            created: created(status, parsed, front?.created),
+            created: created(status, told.parsed, front?.created),
             modified: modified,
             permissions: status.permissions & 0o777
         )
@@ -98,9 +129,8 @@ struct ImportPlan {
     /// Where the listed layout will have a memory; nil where that depends on an id not yet drawn.
     func place(of memory: NewMemory) throws(LociError) -> NamePath? {
         for case .field(_, .id) in listed.segments { return nil }
-        var generator = SystemRandomNumberGenerator()
         let fields = MemoryFields(
-            id: MemoryID(time: now, using: &generator),
+            id: anyID,
             created: memory.created ?? now,
             attributes: memory.attributes
         )
@@ -116,9 +146,8 @@ struct ImportPlan {
     ) throws(LociError) -> (path: NamePath, isWhole: Bool) {
         let parsed = try source.parsePrefix(directories, now: now, spelling: .verbatim)
         let attributes = Self.attributes(of: parsed)
-        var generator = SystemRandomNumberGenerator()
         let fields = MemoryFields(
-            id: MemoryID(time: now, using: &generator),
+            id: anyID,
             created: now,
             attributes: attributes
         )

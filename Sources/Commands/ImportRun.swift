@@ -34,6 +34,7 @@ final class ImportRun {
     private let tree: TreeReader
     private var line: ProgressLine
     private var report = ImportReport()
+    private var told: (directories: [Name], what: ImportPlan.Told)?
     private var batch: [Pending] = []
     private var batchSize: Int64 = 0
     private var foreign: [(source: NamePath, file: NewForeign)] = []
@@ -135,7 +136,11 @@ final class ImportRun {
 
     private func takeFile(_ path: NamePath, _ status: FileStatus) async throws(LociError) {
         let front = options.readsFrontMatter ? frontMatter(path) : nil
-        let memory = try plan.memory(path, status, at: absolute(path), front)
+        guard let name = path.last else {
+            throw LociError(.invalidName, subject: "", message: "A file has no name.")
+        }
+        let told = try told(by: path.parent.names)
+        let memory = plan.memory(name, told, status, at: absolute(path), front)
         if let place = try plan.place(of: memory) {
             try land(path, at: place)
             if let known = try tree.known(at: place) {
@@ -149,6 +154,14 @@ final class ImportRun {
         }
         batch.append(Pending(path: path, size: status.size, memory: memory))
         batchSize += status.size
+    }
+
+    /// Files come by directory, so what the last one told is kept.
+    private func told(by directories: [Name]) throws(LociError) -> ImportPlan.Told {
+        if let told, told.directories == directories { return told.what }
+        let what = try plan.told(by: directories)
+        told = (directories, what)
+        return what
     }
 
     /// Throws `nameTaken` where another file of the source lands at that place.

@@ -23,6 +23,57 @@ extension JSON {
     }
 }
 
+/// An object as compact text, written member by member: the text of `JSON.object`, without a value in
+/// between.
+package struct JSONObjectText {
+    private var writer = JSONWriter(layout: .compact, sorted: false)
+    private var isFirst = true
+
+    package init() { writer.open() }
+
+    package mutating func add(_ key: String, _ value: JSON) {
+        begin(key)
+        writer.write(value, depth: 0)
+    }
+
+    package mutating func add(_ key: String, _ value: String) {
+        begin(key)
+        writer.write(value)
+    }
+
+    /// As `JSON.init(name:)` has it.
+    package mutating func add(_ key: String, name: Name) {
+        if let text = name.utf8String { add(key, text) } else { add(key, JSON(name: name)) }
+    }
+
+    package mutating func add(_ key: String, integer value: Int64) {
+        begin(key)
+        writer.append(String(value))
+    }
+
+    /// An object within this one.
+    package mutating func add(_ key: String, _ body: (inout JSONObjectText) -> Void) {
+        begin(key)
+        writer.open()
+        isFirst = true
+        body(&self)
+        writer.close()
+        isFirst = false
+    }
+
+    package consuming func text() -> String {
+        writer.close()
+        return String(decoding: writer.bytes, as: UTF8.self)
+    }
+
+    private mutating func begin(_ key: String) {
+        if !isFirst { writer.next() }
+        isFirst = false
+        writer.write(key)
+        writer.colon()
+    }
+}
+
 private struct JSONWriter {
     let layout: JSON.Layout
     let sorted: Bool
@@ -33,6 +84,11 @@ private struct JSONWriter {
         self.sorted = sorted
         bytes.reserveCapacity(256)
     }
+
+    mutating func open() { bytes.append(UInt8(ascii: "{")) }
+    mutating func close() { bytes.append(UInt8(ascii: "}")) }
+    mutating func next() { bytes.append(UInt8(ascii: ",")) }
+    mutating func colon() { bytes.append(UInt8(ascii: ":")) }
 
     mutating func write(_ value: JSON, depth: Int) {
         switch value {
@@ -66,21 +122,21 @@ private struct JSONWriter {
     }
 
     private mutating func write(inOrder members: [JSON.Member], depth: Int) {
-        bytes.append(UInt8(ascii: "{"))
+        open()
         for (index, member) in members.enumerated() {
-            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            if index > 0 { next() }
             breakLine(depth + 1)
             write(member.key)
-            bytes.append(UInt8(ascii: ":"))
+            colon()
             if layout == .pretty { bytes.append(ASCII.space) }
             write(member.value, depth: depth + 1)
         }
         if !members.isEmpty { breakLine(depth) }
-        bytes.append(UInt8(ascii: "}"))
+        close()
     }
 
     /// Most strings have nothing to escape, and are copied whole.
-    private mutating func write(_ text: String) {
+    mutating func write(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
@@ -118,7 +174,7 @@ private struct JSONWriter {
         bytes.append(contentsOf: repeatElement(ASCII.space, count: depth * 2))
     }
 
-    private mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
+    mutating func append(_ text: String) { bytes.append(contentsOf: text.utf8) }
 }
 
 extension JSON.Member {

@@ -38,6 +38,18 @@ extension SQLStatement {
         try result.get()
     }
 
+    /// Runs a statement that returns no rows, whose parameters `bind` gives one after the other.
+    ///
+    /// For rows that come by the thousand: no value is made of each parameter.
+    package func run(
+        _ bind: (inout SQLParameters) throws(SQLError) -> Void
+    ) throws(SQLError) {
+        defer { reset() }
+        var parameters = SQLParameters(of: self)
+        try bind(&parameters)
+        while try step() {}
+    }
+
     /// Runs a statement that returns no rows.
     package func run(_ values: SQLValue...) throws(SQLError) {
         defer { reset() }
@@ -67,6 +79,39 @@ extension SQLStatement {
         var rows: [R] = []
         while try step() { rows.append(try read(self)) }
         return rows
+    }
+}
+
+/// The parameters of a statement, bound in order.
+package struct SQLParameters: ~Copyable {
+    private let statement: any SQLStatement
+    private var last: Int32 = 0
+
+    fileprivate init(of statement: any SQLStatement) { self.statement = statement }
+
+    private mutating func next() -> Int32 {
+        last += 1
+        return last
+    }
+
+    package mutating func add(_ value: Int64) throws(SQLError) {
+        try statement.bind(value, at: next())
+    }
+
+    package mutating func add(_ value: Int64?) throws(SQLError) {
+        if let value { try add(value) } else { try statement.bindNull(at: next()) }
+    }
+
+    package mutating func add(_ value: String) throws(SQLError) {
+        try statement.bind(value, at: next())
+    }
+
+    package mutating func add(_ value: String?) throws(SQLError) {
+        if let value { try add(value) } else { try statement.bindNull(at: next()) }
+    }
+
+    package mutating func add(_ bytes: [UInt8]) throws(SQLError) {
+        try statement.bind(bytes, at: next())
     }
 }
 

@@ -4,6 +4,33 @@ import Testing
 
 @Suite("JSON is read strictly and written exactly")
 struct JSONTests {
+    @Test("an object written member by member is the text of its value")
+    func written() {
+        let name = Name(unchecked: [0x61, 0xFF])
+        let value = JSON.object([
+            .init("name", JSON(name: name)),
+            .init(
+                "after \"it\"",
+                .object([
+                    .init("attributes", .object([.init("a\n", "b\\")])),
+                    .init("revision", .integer(-7)),
+                ])
+            ),
+            .init("none", .object([])),
+            .init("trashed", .bool(true)),
+        ])
+        var text = JSONObjectText()
+        text.add("name", name: name)
+        text.add("after \"it\"") { text in
+            text.add("attributes") { $0.add("a\n", "b\\") }
+            text.add("revision", integer: -7)
+        }
+        text.add("none") { _ in }
+        text.add("trashed", true)
+        #expect(text.text() == value.text())
+        #expect(JSONObjectText().text() == "{}")
+    }
+
     @Test("what is written reads back", arguments: 0..<10)
     func roundTrip(seed: Int) throws {
         var generator = SplitMix64(seed: UInt64(seed))
