@@ -9,7 +9,7 @@ import Synchronization
 /// with its process, around the transaction; checkpoints run only under that lock.
 ///
 /// Threads: safe to share. `write` runs one body at a time; each reader belongs to one thread.
-// Safe to share: `writer` is touched under `gate` only, `idle` under `idleLock`, everything else is
+// Safe to share: `writer` and `checkpointDue` are touched under `gate` only, `idle` under `idleLock`, everything else is
 // immutable.
 package final class Catalog: @unchecked Sendable {
     /// The first number of a lasting node.
@@ -20,7 +20,8 @@ package final class Catalog: @unchecked Sendable {
     /// The tenant's root directory.
     package static let rootNode = NodeNumber(firstNode)
 
-    /// A checkpoint is due when the WAL has this many bytes.
+    /// A checkpoint is due when the WAL has this many bytes, and as many more after each that
+    /// readers kept from its end.
     package static let checkpointBytes: Int64 = 8 << 20
 
     /// `STORE/<tenant>`.
@@ -36,6 +37,8 @@ package final class Catalog: @unchecked Sendable {
     private let gate = Lock()
     private let lockFile: WriterLock
     private var writer: Writer?
+    /// Bytes of the WAL at which the next checkpoint is tried.
+    private var checkpointDue = Catalog.checkpointBytes
     private let clock: @Sendable () -> Timestamp
     private let wrap: @Sendable (any SQLConnection) -> any SQLConnection
     private let content: @Sendable (RevisionRow) -> [UInt8]?
@@ -290,10 +293,15 @@ package final class Catalog: @unchecked Sendable {
     }
 
     /// The transaction before it stands, so nothing here may fail its caller: where the database
-    /// cannot grow, or a reader is in the way, the next commit tries again.
+    /// cannot grow, or a reader is in the way, a later commit tries again.
+    ///
+    /// Not the next one: a checkpoint that readers keep from its end copies and syncs all the same.
     private func checkpointIfDue(_ writer: Writer) {
-        guard lockFile.walSize(of: path) >= Self.checkpointBytes else { return }
-        _ = try? writer.connection.checkpoint()
+        let size = lockFile.walSize(of: path)
+        if size < Self.checkpointBytes { checkpointDue = Self.checkpointBytes }
+        guard size >= checkpointDue else { return }
+        let isDone = (try? writer.connection.checkpoint()) ?? false
+        checkpointDue = isDone ? Self.checkpointBytes : size + Self.checkpointBytes
     }
 
     /// Copies the WAL into the database now, if no reader is in the way.
