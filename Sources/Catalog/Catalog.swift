@@ -8,8 +8,9 @@ import Synchronization
 /// Any number of processes open it. Who writes holds the tenant's writer lock, an OFD lock that dies
 /// with its process, around the transaction; checkpoints run only under that lock.
 ///
-/// Threads: safe to share. `write` runs one body at a time; each reader belongs to one thread.
-// Safe to share: `writer` and `checkpointDue` are touched under `gate` only, `idle` under `idleLock`, everything else is
+/// Threads: safe to share. `write` runs one body at a time; each reader belongs to one thread at a
+/// time.
+// Safe to share: `writer` and what follows it are touched under `gate` only, everything else is
 // immutable.
 package final class Catalog: @unchecked Sendable {
     /// The first number of a lasting node.
@@ -30,14 +31,12 @@ package final class Catalog: @unchecked Sendable {
     package let session: String
 
     private let commits = Atomic<UInt64>(0)
-    private let idleLock = Lock()
-    /// What `read` used last: opening a connection takes a millisecond, and most reads less.
-    private var idle: [CatalogReader] = []
-    private static let idleLimit = 2
+    private let readers = ReaderPool()
     private let gate = Lock()
     private let lockFile: WriterLock
     private var writer: Writer?
-    /// Bytes of the WAL at which the next checkpoint is tried.
+    /// Bytes of the WAL after the last commit, and at which the next checkpoint is tried.
+    private var lastSize: Int64 = 0
     private var checkpointDue = Catalog.checkpointBytes
     private let clock: @Sendable () -> Timestamp
     private let wrap: @Sendable (any SQLConnection) -> any SQLConnection
@@ -177,14 +176,8 @@ package final class Catalog: @unchecked Sendable {
     ///
     /// The reader is not to be kept.
     package func read<R>(_ body: (CatalogReader) throws -> R) throws(LociError) -> R {
-        let known = idleLock.withLock { idle.popLast() }
         do {
-            let reader = try known ?? makeReader()
-            let result = try reader.snapshot { try body(reader) }
-            idleLock.withLock {
-                if idle.count < Self.idleLimit { idle.append(reader) }
-            }
-            return result
+            return try readers.read({ try makeReader() }, body)
         } catch {
             throw LociError(catalogError: error, subject: path)
         }
@@ -293,14 +286,17 @@ package final class Catalog: @unchecked Sendable {
     }
 
     /// The transaction before it stands, so nothing here may fail its caller: where the database
-    /// cannot grow, or a reader is in the way, a later commit tries again.
+    /// cannot grow, the next commit tries again.
     ///
-    /// Not the next one: a checkpoint that readers keep from its end copies and syncs all the same.
+    /// Where readers are in the way, a later one: such a checkpoint copies and syncs all the same.
     private func checkpointIfDue(_ writer: Writer) {
         let size = lockFile.walSize(of: path)
-        if size < Self.checkpointBytes { checkpointDue = Self.checkpointBytes }
-        guard size >= checkpointDue else { return }
-        let isDone = (try? writer.connection.checkpoint()) ?? false
+        // Somebody emptied it.
+        if size < lastSize { checkpointDue = Self.checkpointBytes }
+        lastSize = size
+        guard size >= checkpointDue, let isDone = try? writer.connection.checkpoint() else {
+            return
+        }
         checkpointDue = isDone ? Self.checkpointBytes : size + Self.checkpointBytes
     }
 

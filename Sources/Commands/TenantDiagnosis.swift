@@ -64,7 +64,7 @@ struct TenantDiagnosis {
             found.warn(
                 "database",
                 "\(ByteCount(size)) of its log wait to be brought in: a reader stands in the way.",
-                "End commands that read for long; the next commit then empties it."
+                "End commands that read for long; a later commit then empties it."
             )
         } else {
             found.ok("database", "\(ByteCount(size)) of its log wait to be brought in.")

@@ -23,7 +23,6 @@ public final class Tenant: Sendable {
     /// `STORE/<tenant>`.
     package let directory: String
 
-    private let readers = ReaderPool()
     let watcher: WakeWatcher
 
     init(id: TenantID, store: Store, catalog: Catalog, blobs: any BlobStore, directory: String) {
@@ -52,7 +51,7 @@ public final class Tenant: Sendable {
 
     /// Runs `body` on one state of the catalog, on the calling thread.
     package func read<R>(_ body: (CatalogReader) throws -> R) throws(LociError) -> R {
-        try readers.read(catalog, body)
+        try catalog.read(body)
     }
 
     /// Runs work that blocks, away from the threads that tasks share.

@@ -23,8 +23,8 @@ extension JSON {
     }
 }
 
-/// An object as compact text, written member by member: the text of `JSON.object`, without a value in
-/// between.
+/// An object as compact text, written member by member: the text of `JSON.object`, without a value
+/// in between.
 package struct JSONObjectText {
     private var writer = JSONWriter(layout: .compact, sorted: false)
     private var isFirst = true

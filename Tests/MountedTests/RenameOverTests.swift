@@ -210,6 +210,28 @@ struct RenameOverTests {
         #expect(try mounted.list("topic=t") == ["y.md"])
     }
 
+    @Test("what a memory leaves that goes back may have to take a suffix")
+    func leavesSuffixed() async throws {
+        let mounted = try MountedTenant("user={user}", "quiet=10s")
+        for (path, topic, text) in [("kept.md", "u", "other"), ("a.md", "t", "old")] {
+            _ = try await mounted.outside.append(
+                Array(text.utf8),
+                at: try NamePath("user=bob/" + path),
+                attributes: ["topic": topic],
+                origin: MountedTenant.origin
+            )
+        }
+        _ = try mounted.addLayout("topic={topic}")
+        try mounted.rename("user=bob/a.md", "user=bob/b.md")
+        try mounted.write("user=bob/a.md", "new")
+        // By the other layout, in which that name is free.
+        try mounted.rename("topic=t/b.md", "topic=t/kept.md")
+        #expect(mounted.daemon.staging.commitNow(.unmount).failures.map(\.error.message) == [])
+        #expect(try mounted.read("user=bob/a.md") == "new")
+        #expect(try mounted.read("topic=t/kept.md") == "old")
+        #expect(try mounted.list("user=bob").count == 3)
+    }
+
     @Test("another mount's conflict shows here")
     func conflict() async throws {
         let one = try MountedTenant("{folder...}", "quiet=10s")

@@ -124,6 +124,40 @@ struct StagingSaveTests {
         try await bench.expectSound()
     }
 
+    @Test("content whose memory moves while it is committed is moved, too")
+    func movedDuringCommit() async throws {
+        let rival = Mutex<(@Sendable () -> Void)?>(nil)
+        let bench = try StagingBench(
+            probe: CommitProbe { step throws(LociError) in
+                guard step == .commit else { return }
+                rival.withLock { $0.take() }?()
+            }
+        )
+        let memory = try bench.memory("a.md", "old")
+        try bench.write(memory.node, "new")
+        let (catalog, origin, view) =
+            (bench.tenant.catalog, bench.caller.origin, try bench.view.number)
+        rival.withLock {
+            $0 = {
+                _ = try? catalog.write(.normal, origin: origin) { transaction in
+                    try transaction.change(
+                        memory,
+                        attributes: [AttributeChange(key: "folder", value: "elsewhere")],
+                        primary: view,
+                        operation: .set
+                    )
+                }
+            }
+        }
+        bench.settle()
+        #expect(rival.withLock { $0 == nil })
+        let row = try #require(try bench.row(of: memory.node))
+        #expect(try bench.revisions(row) == ["old", "new"])
+        let revision = try bench.reader.revision(of: row.row, row.revision)
+        #expect(revision != nil && revision?.layout == nil)
+        try await bench.expectSound()
+    }
+
     @Test("a rename away, a create and a removal of the backup leave one memory with its history")
     func renameAwayAndRemove() async throws {
         let bench = try StagingBench()

@@ -1,16 +1,17 @@
 import Linux
 import Synchronization
 
-/// Several writers at once make, save, rename and remove a handful of names, and after each step each
-/// finds what it left.
+/// Several writers at once make, save, rename and remove a handful of names, and after each step
+/// each finds what it left.
 ///
 /// Each has a directory of its own and few names, so names go to and fro while the files that had
 /// them are being committed: what one process alone, as in `Differential`, meets once in hours.
 struct Renaming: Sendable {
     let mount: String
     let seed: UInt64
-    /// Of each writer.
-    let steps: Int
+    /// Of each writer; nil: until the time is over.
+    let steps: Int?
+    let seconds: Int?
 
     private static let names = ["e.md", "b.md", "c.txt", "d", "a.md~"]
 
@@ -19,13 +20,17 @@ struct Renaming: Sendable {
     /// Returns whether nothing did.
     func run(writers: Int) throws -> Bool {
         let differences = Mutex<[String]>([])
+        let total = Atomic<Int>(0)
+        let end = seconds.map { SystemClock.monotonic() + Int64($0) * 1_000_000_000 }
         let threads = try (0..<writers).map { number in
             try Thread.spawn(name: "renaming-\(number)") {
                 var writer = Writer(
                     directory: "\(mount)/user=w\(number)",
                     generator: SplitMix64(seed: seed &* 1_000 &+ UInt64(number))
                 )
-                for step in 0..<steps {
+                for step in 0..<(steps ?? .max) {
+                    if let end, SystemClock.monotonic() >= end { return }
+                    total.wrappingAdd(1, ordering: .relaxed)
                     guard let difference = writer.step() else { continue }
                     let before = writer.done.suffix(30).joined(separator: "\n  ")
                     differences.withLock {
@@ -38,7 +43,9 @@ struct Renaming: Sendable {
         for thread in threads { thread.join() }
         let found = differences.withLock { $0 }
         for difference in found { say("DIFFERENT at " + difference) }
-        if found.isEmpty { say("seed \(seed): \(writers * steps) steps, no difference") }
+        if found.isEmpty {
+            say("seed \(seed): \(total.load(ordering: .relaxed)) steps, no difference")
+        }
         return found.isEmpty
     }
 

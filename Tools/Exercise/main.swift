@@ -5,6 +5,18 @@ import Linux
 
 func number(_ text: String) -> UInt64 { UInt64(text) ?? 1 }
 
+/// How long an exercise goes on: `COUNT`, `SECONDSs`, or both with a comma; whichever is over first.
+struct Lengths {
+    let count: Int?
+    let seconds: Int?
+
+    init(_ text: String) {
+        let parts = text.split(separator: ",")
+        count = parts.compactMap { Int($0) }.first
+        seconds = parts.filter { $0.hasSuffix("s") }.compactMap { Int($0.dropLast()) }.first
+    }
+}
+
 func finish(_ tally: Tally) -> Never {
     say(tally.line)
     leave(tally.wrong + tally.failed == 0 ? 0 : 1)
@@ -18,7 +30,7 @@ let usage = """
            Exercise write MOUNT PHASE-FILE NUMBER YEAR
            Exercise differential MOUNT PLAIN SEED [OPERATIONS][,SECONDSs] [bare]
            Exercise compare MOUNT PLAIN
-           Exercise renaming MOUNT SEED STEPS WRITERS
+           Exercise renaming MOUNT SEED [STEPS][,SECONDSs] WRITERS
     """
 
 let arguments = Array(CommandLine.arguments.dropFirst())
@@ -57,14 +69,14 @@ case ("write", 5):
     try writer.run()
     finish(writer.tally)
 case ("differential", 5), ("differential", 6):
-    let lengths = arguments[4].split(separator: ",")
+    let lengths = Lengths(arguments[4])
     var exercise = try Differential(
         Differential.Options(
             mount: arguments[1],
             plain: arguments[2],
             seed: number(arguments[3]),
-            operations: lengths.compactMap { Int($0) }.first,
-            seconds: lengths.filter { $0.hasSuffix("s") }.compactMap { Int($0.dropLast()) }.first,
+            operations: lengths.count,
+            seconds: lengths.seconds,
             keepsDirectories: arguments.last != "bare"
         )
     )
@@ -72,10 +84,12 @@ case ("differential", 5), ("differential", 6):
 case ("compare", 3):
     leave(Differential.compare(mount: arguments[1], plain: arguments[2]) ? 0 : 1)
 case ("renaming", 5):
+    let lengths = Lengths(arguments[3])
     let renaming = Renaming(
         mount: arguments[1],
         seed: number(arguments[2]),
-        steps: Int(number(arguments[3]))
+        steps: lengths.count,
+        seconds: lengths.seconds
     )
     leave(try renaming.run(writers: Int(number(arguments[4]))) ? 0 : 1)
 default:

@@ -47,6 +47,8 @@ extension CommitDraft {
         let name: Name
         let fields: MemoryFields
         let content: PlacedContent
+        /// The layout in which it must have just that name.
+        let primary: LayoutNumber
     }
 
     private func leaving(
@@ -61,10 +63,16 @@ extension CommitDraft {
         }
         var fields = try reader.fields(of: memory)
         fields.id = left.id
+        // Renamed by another layout it may stand by a suffix here: then so does what it leaves.
+        let here = try reader.layouts()[primary]?.bit ?? []
+        let isPlain = try reader.entries(of: memory.node, layouts: here).contains {
+            $0.name == memory.name
+        }
         return Leaving(
             name: memory.name,
             fields: fields,
-            content: try tenant.confirm(placed, for: fields, in: transaction)
+            content: try tenant.confirm(placed, for: fields, in: transaction),
+            primary: isPlain ? primary : Self.noLayout
         )
     }
 
@@ -270,7 +278,7 @@ extension CommitDraft {
                 mtime: old.mtime,
                 ctime: old.ctime
             ),
-            primary: primary
+            primary: left.primary
         )
         try writeContent(back, content, .edit, transaction)
     }

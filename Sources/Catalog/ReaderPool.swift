@@ -1,0 +1,30 @@
+import Linux
+
+/// Read connections that nobody uses at the moment, with their compiled statements.
+///
+/// Opening one reads the schema, which takes longer than most of what is asked.
+// Safe to share: a reader is in the pool or with one caller, and the pool is guarded by `lock`.
+final class ReaderPool: @unchecked Sendable {
+    /// Idle connections that are kept: as many as read at once while a mount commits, each with a
+    /// page cache of up to 4 MiB.
+    private static let kept = 4
+
+    private let lock = Lock()
+    private var idle: [CatalogReader] = []
+
+    /// Runs `body` on one state of the catalog.
+    ///
+    /// `make`: opens a connection where none is idle.
+    func read<R>(
+        _ make: () throws -> CatalogReader,
+        _ body: (CatalogReader) throws -> R
+    ) throws -> R {
+        let reader = try lock.withLock({ idle.popLast() }) ?? make()
+        // A reader whose work failed is not used again.
+        let result = try reader.snapshot { try body(reader) }
+        lock.withLock {
+            if idle.count < Self.kept { idle.append(reader) }
+        }
+        return result
+    }
+}
