@@ -9,6 +9,28 @@ import Testing
 
 @Suite("Ways of saving a file")
 struct StagingSaveTests {
+    /// What somebody else writes while a commit has placed its contents and not yet its rows.
+    private final class Other: Sendable {
+        private let write = Mutex<(@Sendable () -> Void)?>(nil)
+
+        var isDone: Bool { write.withLock { $0 == nil } }
+
+        var probe: CommitProbe {
+            CommitProbe { [self] step throws(LociError) in
+                guard step == .commit else { return }
+                write.withLock { $0.take() }?()
+            }
+        }
+
+        func writes(
+            _ bench: StagingBench,
+            _ body: @escaping @Sendable (CatalogTransaction) throws -> MemoryRow
+        ) {
+            let (catalog, origin) = (bench.tenant.catalog, bench.caller.origin)
+            write.withLock { $0 = { _ = try? catalog.write(.normal, origin: origin, body) } }
+        }
+    }
+
     /// One memory with two revisions, a node of its own, and nothing else anywhere.
     private func expectOneRevisionMore(
         _ bench: StagingBench,
@@ -90,33 +112,23 @@ struct StagingSaveTests {
 
     @Test("a backup that gets another name while the memory goes back keeps that name")
     func renamedDuringCommit() async throws {
-        let rival = Mutex<(@Sendable () -> Void)?>(nil)
-        let bench = try StagingBench(
-            probe: CommitProbe { step throws(LociError) in
-                guard step == .commit else { return }
-                rival.withLock { $0.take() }?()
-            }
-        )
+        let other = Other()
+        let bench = try StagingBench(probe: other.probe)
         let before = try bench.memory("a.md", "old")
         try bench.rename("a.md", to: "backup.md")
         try bench.make("a.md", "new")
-        let (catalog, origin, view) =
-            (bench.tenant.catalog, bench.caller.origin, try bench.view.number)
+        let view = try bench.view.number
         let row = try #require(try bench.row(at: "backup.md"))
-        rival.withLock {
-            $0 = {
-                _ = try? catalog.write(.normal, origin: origin) { transaction in
-                    try transaction.change(
-                        row,
-                        name: Name(unchecked: Array("kept.md".utf8)),
-                        primary: view,
-                        operation: .rename
-                    )
-                }
-            }
+        other.writes(bench) { transaction in
+            try transaction.change(
+                row,
+                name: Name(unchecked: Array("kept.md".utf8)),
+                primary: view,
+                operation: .rename
+            )
         }
         bench.settle()
-        #expect(rival.withLock { $0 == nil })
+        #expect(other.isDone)
         #expect(try bench.names() == ["a.md", "kept.md"])
         #expect(try bench.row(at: "a.md")?.id == before.id)
         #expect(try bench.read("a.md") == "new")
@@ -126,31 +138,21 @@ struct StagingSaveTests {
 
     @Test("content whose memory moves while it is committed is moved, too")
     func movedDuringCommit() async throws {
-        let rival = Mutex<(@Sendable () -> Void)?>(nil)
-        let bench = try StagingBench(
-            probe: CommitProbe { step throws(LociError) in
-                guard step == .commit else { return }
-                rival.withLock { $0.take() }?()
-            }
-        )
+        let other = Other()
+        let bench = try StagingBench(probe: other.probe)
         let memory = try bench.memory("a.md", "old")
         try bench.write(memory.node, "new")
-        let (catalog, origin, view) =
-            (bench.tenant.catalog, bench.caller.origin, try bench.view.number)
-        rival.withLock {
-            $0 = {
-                _ = try? catalog.write(.normal, origin: origin) { transaction in
-                    try transaction.change(
-                        memory,
-                        attributes: [AttributeChange(key: "folder", value: "elsewhere")],
-                        primary: view,
-                        operation: .set
-                    )
-                }
-            }
+        let view = try bench.view.number
+        other.writes(bench) { transaction in
+            try transaction.change(
+                memory,
+                attributes: [AttributeChange(key: "folder", value: "elsewhere")],
+                primary: view,
+                operation: .set
+            )
         }
         bench.settle()
-        #expect(rival.withLock { $0 == nil })
+        #expect(other.isDone)
         let row = try #require(try bench.row(of: memory.node))
         #expect(try bench.revisions(row) == ["old", "new"])
         let revision = try bench.reader.revision(of: row.row, row.revision)
