@@ -17,29 +17,39 @@ extension CommitDraft {
         guard try item.fate(hash: hash, transaction.reader) == fate else { throw LociError.raced }
         transaction.origin = item.origin
         transaction.request = item.request
+        let memory = try fate.memory.flatMap { try transaction.reader.memory(row: $0) }
+        let fields = try memory.map { try transaction.reader.fields(of: $0) } ?? fields
         var content: PlacedContent?
-        if let index = self.content, let fields = try fieldsNow(transaction.reader) {
+        if let index = self.content, let fields {
             content = try tenant.confirm(placed[index], for: fields, in: transaction)
         }
-        let left = try left.map { left in
-            try leaving(left, placed[left.content], tenant, transaction)
+        var leaving: Leaving?
+        if let left {
+            guard let memory, var fields else { throw LociError.raced }
+            fields.id = left.id
+            leaving = Leaving(
+                name: memory.name,
+                fields: fields,
+                content: try tenant.confirm(placed[left.content], for: fields, in: transaction),
+                primary: try isPlain(memory, transaction.reader) ? primary : Self.noLayout
+            )
         }
         // Nobody saw the name of a recovered file for a while.
         guard case .birth(let place, _) = item.goal, !item.isRecovered else {
-            return try write(content, left, transaction)
+            return try write(memory, content, leaving, transaction)
         }
         return try transaction.keepingTimes(of: place.directory) {
-            try write(content, left, transaction)
+            try write(memory, content, leaving, transaction)
         }
     }
 
-    /// The fields of the memory that gets the content: another request may have changed them since
-    /// they were drafted.
-    private func fieldsNow(_ reader: CatalogReader) throws -> MemoryFields? {
-        guard let row = fate.memory, let memory = try reader.memory(row: row) else {
-            return fields
+    /// Whether a memory has its name without a suffix where the item is born: renamed by another
+    /// layout it may stand by one here, and then so does what it leaves.
+    private func isPlain(_ memory: MemoryRow, _ reader: CatalogReader) throws -> Bool {
+        let here = try reader.layouts()[primary]?.bit ?? []
+        return try reader.entries(of: memory.node, layouts: here).contains {
+            $0.name == memory.name
         }
-        return try reader.fields(of: memory)
     }
 
     /// A memory to be added with the name and the attributes of the one that goes back.
@@ -51,32 +61,9 @@ extension CommitDraft {
         let primary: LayoutNumber
     }
 
-    private func leaving(
-        _ left: LeftMemory,
-        _ placed: PlacedContent,
-        _ tenant: Tenant,
-        _ transaction: CatalogTransaction
-    ) throws -> Leaving {
-        let reader = transaction.reader
-        guard let row = fate.memory, let memory = try reader.memory(row: row) else {
-            throw LociError.raced
-        }
-        var fields = try reader.fields(of: memory)
-        fields.id = left.id
-        // Renamed by another layout it may stand by a suffix here: then so does what it leaves.
-        let here = try reader.layouts()[primary]?.bit ?? []
-        let isPlain = try reader.entries(of: memory.node, layouts: here).contains {
-            $0.name == memory.name
-        }
-        return Leaving(
-            name: memory.name,
-            fields: fields,
-            content: try tenant.confirm(placed, for: fields, in: transaction),
-            primary: isPlain ? primary : Self.noLayout
-        )
-    }
-
+    /// `memory`: the one that gets a revision, as it is now.
     private func write(
+        _ memory: MemoryRow?,
         _ content: PlacedContent?,
         _ left: Leaving?,
         _ transaction: CatalogTransaction
@@ -92,9 +79,7 @@ extension CommitDraft {
             return try writeBirth(content, needsSuffix: needsSuffix, transaction)
         case .revision(let row, let number), .takeBack(let row, let number),
             .split(let row, let number), .replacing(let row, let number, _):
-            guard let memory = try transaction.reader.memory(row: row) else {
-                throw LociError.raced
-            }
+            guard let memory else { throw LociError.raced }
             try write(memory, number, content, left, transaction)
             return (row, try transaction.reader.memory(row: row)?.revision ?? number)
         }
