@@ -167,12 +167,7 @@ extension CatalogMender {
 
     private mutating func remove(_ entry: Entry, _ message: String) throws(SQLError) {
         try note(2, entry.name.description, message)
-        tx.ensured = nil
-        try tx.run(
-            "DELETE FROM entry WHERE directory = ? AND name = ?",
-            .integer(Int64(entry.directory.rawValue)),
-            .blob(entry.name.bytes)
-        )
+        try tx.deleteRow(of: entry)
     }
 
     private func directory(_ number: NodeNumber, isForeign: Bool = false) -> Node {

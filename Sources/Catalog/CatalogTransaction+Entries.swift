@@ -134,11 +134,7 @@ extension CatalogTransaction {
         try remember(entry, layouts: ended, until: until)
         let left = entry.layouts.subtracting(bits)
         if left.isEmpty {
-            try run(
-                "DELETE FROM entry WHERE directory = ? AND name = ?",
-                .integer(Int64(entry.directory.rawValue)),
-                .blob(entry.name.bytes)
-            )
+            try deleteRow(of: entry)
         } else {
             try run(
                 "UPDATE entry SET layouts = ? WHERE directory = ? AND name = ?",
@@ -148,6 +144,16 @@ extension CatalogTransaction {
             )
         }
         touch(entry.directory)
+    }
+
+    /// Deletes an entry's row, past or not.
+    func deleteRow(of entry: Entry) throws(SQLError) {
+        ensured = nil
+        try run(
+            "DELETE FROM entry WHERE directory = ? AND name = ?",
+            .integer(Int64(entry.directory.rawValue)),
+            .blob(entry.name.bytes)
+        )
     }
 
     /// Takes from `directory`, and from those above it, the layouts of `bits` in which it holds

@@ -111,12 +111,7 @@ extension CatalogTransaction {
 
     /// Foreign names leave no past: nobody restores them.
     private func dropForeignRow(_ entry: Entry) throws(SQLError) {
-        ensured = nil
-        try run(
-            "DELETE FROM entry WHERE directory = ? AND name = ?",
-            .integer(Int64(entry.directory.rawValue)),
-            .blob(entry.name.bytes)
-        )
+        try deleteRow(of: entry)
         touch(entry.directory)
     }
 }

@@ -5,8 +5,7 @@ import Linux
 /// Opening one reads the schema, which takes longer than most of what is asked.
 // Safe to share: a reader is in the pool or with one caller, and the pool is guarded by `lock`.
 final class ReaderPool: @unchecked Sendable {
-    /// Idle connections that are kept: as many as read at once while a mount commits, each with a
-    /// page cache of up to 4 MiB.
+    /// Idle connections that are kept, each with a page cache of up to 4 MiB: 16 MiB at most.
     private static let kept = 4
 
     private let lock = Lock()
