@@ -51,14 +51,6 @@ struct ImportPlan {
         }
     }
 
-    /// What the directories of a file tell; throws `pathDoesNotFit` for too few.
-    func parse(_ directories: [Name]) throws(LociError) -> ParsedPath {
-        if !fillsMissing {
-            return try source.parse(directories, now: now, spelling: .verbatim)
-        }
-        return try source.parsePrefix(directories, now: now, spelling: .verbatim)
-    }
-
     /// What a directory tells of each file in it.
     struct Told {
         let parsed: ParsedPath
@@ -67,7 +59,10 @@ struct ImportPlan {
 
     /// Throws `pathDoesNotFit` for too few directories.
     func told(by directories: [Name]) throws(LociError) -> Told {
-        let parsed = try parse(directories)
+        let parsed =
+            fillsMissing
+            ? try source.parsePrefix(directories, now: now, spelling: .verbatim)
+            : try source.parse(directories, now: now, spelling: .verbatim)
         return Told(parsed: parsed, attributes: Self.attributes(of: parsed))
     }
 
