@@ -279,3 +279,31 @@ final class StagingBench {
         #expect(findings.isEmpty, "\(findings)", sourceLocation: location)
     }
 }
+
+/// What somebody else does in the middle of a commit, once and before the commit goes on.
+final class MidCommit: Sendable {
+    private let work = Mutex<(@Sendable () throws -> Void)?>(nil)
+    private let step: CommitProbe.Step
+
+    /// `step`: before which it is done; by then contents are placed, and their rows not written.
+    init(before step: CommitProbe.Step = .commit) { self.step = step }
+
+    var isDone: Bool { work.withLock { $0 == nil } }
+
+    /// To be given to the staging that commits.
+    var probe: CommitProbe {
+        CommitProbe { [self] reached throws(LociError) in
+            guard reached == step, let work = work.withLock({ $0.take() }) else { return }
+            do { try work() } catch { Issue.record(error) }
+        }
+    }
+
+    func does(_ body: @escaping @Sendable () throws -> Void) { work.withLock { $0 = body } }
+
+    func writes<R>(
+        to catalog: Catalog,
+        _ body: @escaping @Sendable (CatalogTransaction) throws -> R
+    ) {
+        does { _ = try catalog.write(.normal, origin: Origin(actor: "other", uid: 0), body) }
+    }
+}

@@ -4,33 +4,10 @@ import Loci
 import Model
 import Mount
 import SQL
-import Synchronization
 import Testing
 
 @Suite("Ways of saving a file")
 struct StagingSaveTests {
-    /// What somebody else writes while a commit has placed its contents and not yet its rows.
-    private final class Other: Sendable {
-        private let write = Mutex<(@Sendable () -> Void)?>(nil)
-
-        var isDone: Bool { write.withLock { $0 == nil } }
-
-        var probe: CommitProbe {
-            CommitProbe { [self] step throws(LociError) in
-                guard step == .commit else { return }
-                write.withLock { $0.take() }?()
-            }
-        }
-
-        func writes(
-            _ bench: StagingBench,
-            _ body: @escaping @Sendable (CatalogTransaction) throws -> MemoryRow
-        ) {
-            let (catalog, origin) = (bench.tenant.catalog, bench.caller.origin)
-            write.withLock { $0 = { _ = try? catalog.write(.normal, origin: origin, body) } }
-        }
-    }
-
     /// One memory with two revisions, a node of its own, and nothing else anywhere.
     private func expectOneRevisionMore(
         _ bench: StagingBench,
@@ -112,14 +89,14 @@ struct StagingSaveTests {
 
     @Test("a backup that gets another name while the memory goes back keeps that name")
     func renamedDuringCommit() async throws {
-        let other = Other()
+        let other = MidCommit()
         let bench = try StagingBench(probe: other.probe)
         let before = try bench.memory("a.md", "old")
         try bench.rename("a.md", to: "backup.md")
         try bench.make("a.md", "new")
         let view = try bench.view.number
         let row = try #require(try bench.row(at: "backup.md"))
-        other.writes(bench) { transaction in
+        other.writes(to: bench.tenant.catalog) { transaction in
             try transaction.change(
                 row,
                 name: Name(unchecked: Array("kept.md".utf8)),
@@ -138,12 +115,12 @@ struct StagingSaveTests {
 
     @Test("content whose memory moves while it is committed is moved, too")
     func movedDuringCommit() async throws {
-        let other = Other()
+        let other = MidCommit()
         let bench = try StagingBench(probe: other.probe)
         let memory = try bench.memory("a.md", "old")
         try bench.write(memory.node, "new")
         let view = try bench.view.number
-        other.writes(bench) { transaction in
+        other.writes(to: bench.tenant.catalog) { transaction in
             try transaction.change(
                 memory,
                 attributes: [AttributeChange(key: "folder", value: "elsewhere")],

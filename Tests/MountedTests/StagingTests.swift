@@ -31,21 +31,15 @@ struct StagingTests {
 
     @Test("what is written while a copy is being committed is the next revision, not a conflict")
     func writtenDuringCommit() async throws {
-        let writer = Mutex<(@Sendable () -> Void)?>(nil)
-        let probe = CommitProbe { step throws(LociError) in
-            guard step == .commit else { return }
-            writer.withLock { $0.take() }?()
-        }
-        let bench = try StagingBench(probe: probe)
+        let writer = MidCommit()
+        let bench = try StagingBench(probe: writer.probe)
         let node = try bench.make("b.md", "one")
         let (staging, caller) = (bench.staging, bench.caller)
         let catalog = bench.tenant.catalog
-        writer.withLock {
-            $0 = {
-                guard let reader = try? catalog.makeReader() else { return }
-                try? unsafe Array("two!".utf8).withUnsafeBytes {
-                    try unsafe staging.write(node, $0, at: 0, by: caller, reader)
-                }
+        writer.does {
+            let reader = try catalog.makeReader()
+            try unsafe Array("two!".utf8).withUnsafeBytes {
+                try unsafe staging.write(node, $0, at: 0, by: caller, reader)
             }
         }
         bench.clock.pass(.seconds(1))
@@ -257,22 +251,16 @@ struct StagingTests {
 
     @Test("what is written to a large file after it was hashed is in the revision, and its hash")
     func writtenAfterHash() async throws {
-        let writer = Mutex<(@Sendable () -> Void)?>(nil)
-        let probe = CommitProbe { step throws(LociError) in
-            guard step == .seal else { return }
-            writer.withLock { $0.take() }?()
-        }
-        let bench = try StagingBench(probe: probe)
+        let writer = MidCommit(before: .seal)
+        let bench = try StagingBench(probe: writer.probe)
         let node = try bench.create("b.md")
         try bench.truncate(node, to: (16 << 20) + 1)
         let (staging, caller) = (bench.staging, bench.caller)
         let catalog = bench.tenant.catalog
-        writer.withLock {
-            $0 = {
-                guard let reader = try? catalog.makeReader() else { return }
-                try? unsafe Array("late".utf8).withUnsafeBytes {
-                    try unsafe staging.write(node, $0, at: 0, by: caller, reader)
-                }
+        writer.does {
+            let reader = try catalog.makeReader()
+            try unsafe Array("late".utf8).withUnsafeBytes {
+                try unsafe staging.write(node, $0, at: 0, by: caller, reader)
             }
         }
         bench.settle()
