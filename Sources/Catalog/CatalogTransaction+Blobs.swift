@@ -97,6 +97,12 @@ extension CatalogReader {
         }
     }
 
+    /// Whether a revision is of `change` or of one before it.
+    func hasRevisions(notAfter change: ChangeNumber) throws(SQLError) -> Bool {
+        try statement("SELECT 1 FROM revision WHERE since <= ? LIMIT 1")
+            .first(.integer(change.rawValue)) { _ throws(SQLError) in true } ?? false
+    }
+
     /// How many revisions, and how many current ones outside the trash, do not stand under `target`.
     package func misplacedCount(target: LayoutNumber) throws(SQLError) -> Int64 {
         let value = SQLValue.integer(Int64(target.rawValue))
@@ -211,11 +217,12 @@ extension CatalogTransaction {
             INSERT INTO collectable(blob_key, not_before, reason) VALUES (?, ?, ?)
             ON CONFLICT(blob_key) DO UPDATE SET not_before = excluded.not_before,
                                                 reason = excluded.reason
-            """,
-            .text(key),
-            .integer(notBefore.nanoseconds),
-            .text(reason.rawValue)
-        )
+            """
+        ) { row throws(SQLError) in
+            try row.add(key)
+            try row.add(notBefore.nanoseconds)
+            try row.add(reason.rawValue)
+        }
     }
 
     /// Accounts for a key that a blob is about to move to.
@@ -230,10 +237,11 @@ extension CatalogTransaction {
             SELECT ?1, ?2, 'moving' WHERE NOT EXISTS (SELECT 1 FROM revision WHERE blob_key = ?1)
             ON CONFLICT(blob_key) DO UPDATE SET not_before = excluded.not_before, reason = 'moving'
             WHERE reason IN ('moving', 'moved')
-            """,
-            .text(key),
-            .integer(notBefore.nanoseconds)
-        )
+            """
+        ) { row throws(SQLError) in
+            try row.add(key)
+            try row.add(notBefore.nanoseconds)
+        }
         return reader.connection.changedRows == 1
     }
 
@@ -247,10 +255,11 @@ extension CatalogTransaction {
             """
             DELETE FROM collectable WHERE blob_key = ?1 AND not_before = ?2
                 AND NOT EXISTS (SELECT 1 FROM revision WHERE blob_key = ?1)
-            """,
-            .text(due.key),
-            .integer(due.notBefore.nanoseconds)
-        )
+            """
+        ) { row throws(SQLError) in
+            try row.add(due.key)
+            try row.add(due.notBefore.nanoseconds)
+        }
         return reader.connection.changedRows == 1
     }
 
@@ -271,32 +280,36 @@ extension CatalogTransaction {
         layout: LayoutNumber?,
         collectOldAfter notBefore: Timestamp
     ) throws(SQLError) -> Bool {
-        if old != new {
-            try run("DELETE FROM collectable WHERE blob_key = ? AND reason = 'moving'", .text(new))
-            guard reader.connection.changedRows == 1 else { return false }
-        }
         try run(
             """
-            UPDATE revision SET blob_key = ?, layout = ?
-            WHERE memory = ? AND number = ? AND blob_key = ?
-            """,
-            .text(new),
-            SQLValue(layout.map { Int64($0.rawValue) }),
-            .integer(memory),
-            .integer(Int64(number.rawValue)),
-            .text(old)
-        )
-        let isDone = reader.connection.changedRows == 1
-        if old == new {
-            if isDone { try forgetCollectable(new) }
-        } else {
-            try collect(
-                isDone ? old : new,
-                notBefore: notBefore,
-                reason: isDone ? .moved : .moving
-            )
+            UPDATE revision SET blob_key = ?1, layout = ?2
+            WHERE memory = ?3 AND number = ?4 AND blob_key = ?5 AND (?1 = ?5 OR EXISTS
+                (SELECT 1 FROM collectable WHERE blob_key = ?1 AND reason = 'moving'))
+            """
+        ) { row throws(SQLError) in
+            try row.add(new)
+            try row.add(layout.map { Int64($0.rawValue) })
+            try row.add(memory)
+            try row.add(Int64(number.rawValue))
+            try row.add(old)
         }
-        return isDone
+        guard reader.connection.changedRows == 1 else { return false }
+        guard old != new else {
+            try forgetCollectable(new)
+            return true
+        }
+        // The row that accounted for the new key does so for the old one.
+        try run(
+            """
+            UPDATE OR REPLACE collectable SET blob_key = ?, not_before = ?, reason = 'moved'
+            WHERE blob_key = ?
+            """
+        ) { row throws(SQLError) in
+            try row.add(old)
+            try row.add(notBefore.nanoseconds)
+            try row.add(new)
+        }
+        return true
     }
 }
 

@@ -280,6 +280,8 @@ extension CatalogTransaction {
         limit: Int,
         after cursor: RetentionCursor
     ) throws(SQLError) -> (count: Int, next: RetentionCursor?) {
+        // So of every tenant that is younger than its retention: one probe instead of all revisions.
+        guard try reader.hasRevisions(notAfter: bound) else { return (0, nil) }
         let looked = try reader.statement(
             """
             SELECT coalesce(max(id), 0), count(*)

@@ -93,6 +93,14 @@ package final class CatalogTransaction {
         while try statement.step() {}
     }
 
+    /// The same for rows that come by the thousand: no value is made of each parameter.
+    func run(
+        _ sql: StaticString,
+        binding bind: (inout SQLParameters) throws(SQLError) -> Void
+    ) throws(SQLError) {
+        try reader.statement(sql).run(bind)
+    }
+
     package func setSetting(_ key: String, _ value: SQLValue) throws(SQLError) {
         try run(
             """

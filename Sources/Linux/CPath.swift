@@ -3,79 +3,70 @@
 /// Paths are bytes, so `[UInt8]` and buffers serve as well as `String`. A NUL inside is refused
 /// with `EINVAL`: the kernel would see a shorter path than the caller checked.
 package protocol CPath {
+    /// Calls `body` once with the bytes, valid only during the call.
+    // Not generic over a result: every call would ask the runtime for its type.
+    func withPathBytes(_ body: (UnsafeRawBufferPointer) -> Void)
+}
+
+extension CPath {
     /// Calls `body` with the bytes and a NUL behind them, valid only during the call.
+    // Inlined where it is called, so that `Result` is known there.
+    @inline(__always)
     func withCPath<Result>(
         _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        // A `Result`, because the standard library's scopes for temporary memory rethrow untyped.
+        var outcome = Swift.Result<Result, Errno>.failure(.invalidArgument)
+        unsafe withPathBytes { bytes in
+            if unsafe bytes.contains(0) { return }
+            unsafe withUnsafeTemporaryAllocation(
+                of: CChar.self,
+                capacity: bytes.count + 1
+            ) { buffer in
+                unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
+                unsafe buffer[bytes.count] = 0
+                guard let start = buffer.baseAddress else {
+                    return outcome = .failure(.outOfMemory)
+                }
+                do throws(Errno) {
+                    outcome = .success(try unsafe body(UnsafePointer(start)))
+                } catch {
+                    outcome = .failure(error)
+                }
+            }
+        }
+        return try outcome.get()
+    }
 }
 
 extension String: CPath {
-    package func withCPath<Result>(
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
+    package func withPathBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         var copy = self
-        let result = copy.withUTF8 { bytes in
-            unsafe terminated(UnsafeRawBufferPointer(bytes), body)
-        }
-        return try result.get()
+        copy.withUTF8 { bytes in unsafe body(UnsafeRawBufferPointer(bytes)) }
     }
 }
 
 extension [UInt8]: CPath {
-    package func withCPath<Result>(
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
-        let result = unsafe withUnsafeBytes { bytes in unsafe terminated(bytes, body) }
-        return try result.get()
+    package func withPathBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        unsafe withUnsafeBytes { bytes in unsafe body(bytes) }
     }
 }
 
 extension ArraySlice<UInt8>: CPath {
-    package func withCPath<Result>(
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
-        let result = unsafe withUnsafeBytes { bytes in unsafe terminated(bytes, body) }
-        return try result.get()
+    package func withPathBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        unsafe withUnsafeBytes { bytes in unsafe body(bytes) }
     }
 }
 
 extension Substring: CPath {
-    package func withCPath<Result>(
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
+    package func withPathBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         var copy = self
-        let result = copy.withUTF8 { bytes in
-            unsafe terminated(UnsafeRawBufferPointer(bytes), body)
-        }
-        return try result.get()
+        copy.withUTF8 { bytes in unsafe body(UnsafeRawBufferPointer(bytes)) }
     }
 }
 
 extension UnsafeRawBufferPointer: @unsafe CPath {
-    package func withCPath<Result>(
-        _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-    ) throws(Errno) -> Result {
-        try unsafe terminated(self, body).get()
-    }
-}
-
-/// A `Result`, because the standard library's scopes for temporary memory rethrow untyped.
-private func terminated<Result>(
-    _ bytes: UnsafeRawBufferPointer,
-    _ body: (UnsafePointer<CChar>) throws(Errno) -> Result
-) -> Swift.Result<Result, Errno> {
-    if unsafe bytes.contains(0) { return .failure(.invalidArgument) }
-    return unsafe withUnsafeTemporaryAllocation(
-        of: CChar.self,
-        capacity: bytes.count + 1
-    ) { buffer in
-        unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
-        unsafe buffer[bytes.count] = 0
-        guard let start = buffer.baseAddress else { return .failure(.outOfMemory) }
-        do throws(Errno) {
-            return .success(try unsafe body(UnsafePointer(start)))
-        } catch {
-            return .failure(error)
-        }
+    package func withPathBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+        unsafe body(self)
     }
 }

@@ -9,7 +9,7 @@ import Loci
 struct BatchOpener: Sendable {
     private let tenant: Tenant
     private let tuning: MigrationTuning
-    private var writer: BatchWriter
+    var writer: BatchWriter
     private var isCurrentOnly = true
     /// Memory rows at or below it were found in this pass.
     private var after: Int64 = 0

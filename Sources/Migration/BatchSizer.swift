@@ -4,7 +4,7 @@
 /// A pure value: the caller tells how long each transaction held the lock.
 package struct BatchSizer: Hashable, Sendable {
     /// How long a transaction may hold the lock, in nanoseconds.
-    package let aim: Int64
+    package var aim: Int64
     /// The most rows of one transaction.
     package let limit: Int
     /// Nanoseconds a row, as the last transactions had it.

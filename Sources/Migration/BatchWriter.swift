@@ -3,13 +3,13 @@ import Linux
 import Loci
 import SQL
 
-/// Writes many rows in transactions that each hold the writer lock for about `lockAim`.
+/// Writes many rows in transactions that each hold the writer lock for about a given time.
 struct BatchWriter: Sendable {
     let tenant: Tenant
     let origin: Origin
-    private var sizer: BatchSizer
+    var sizer: BatchSizer
 
-    /// `limit`: the most rows of one transaction.
+    /// `limit`: the most rows of one transaction; `lockAim` how long it holds the lock at first.
     init(_ tenant: Tenant, _ tuning: MigrationTuning, _ origin: Origin, limit: Int) {
         self.tenant = tenant
         self.origin = origin

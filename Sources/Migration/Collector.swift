@@ -11,7 +11,7 @@ struct Collector: Sendable {
     private let tuning: MigrationTuning
     private let origin: Origin
     /// How many rows a transaction that removes something may have.
-    private(set) var sizer: BatchSizer
+    var sizer: BatchSizer
 
     init(_ tenant: Tenant, _ tuning: MigrationTuning, _ origin: Origin, limit: Int) {
         self.tenant = tenant

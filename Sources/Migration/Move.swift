@@ -5,11 +5,6 @@ import SQL
 
 /// One blob and where it is to stand.
 struct Move: Sendable {
-    struct ID: Hashable {
-        let memory: Int64
-        let revision: RevisionNumber
-    }
-
     let memory: Int64
     let revision: RevisionNumber
     let old: BlobKey
@@ -20,6 +15,8 @@ struct Move: Sendable {
     let oldText: String
     /// How many keys were passed over.
     private(set) var attempt = 0
+    /// Whether its blob stands under the new key, put there by this move.
+    var isLinked = false
     /// What the new key is rendered from.
     let fields: MemoryFields
     let name: Name
@@ -47,8 +44,6 @@ struct Move: Sendable {
         hash = misplaced.revision.hash
     }
 
-    var id: ID { ID(memory: memory, revision: revision) }
-
     /// Takes the next key, since this one is somebody else's.
     mutating func passOver(_ tenant: Tenant, _ layout: Layout) throws(LociError) {
         attempt += 1
@@ -72,6 +67,9 @@ struct Move: Sendable {
 
     /// Whether the target's path is the one that the blob has already.
     var isInPlace: Bool { old == new }
+
+    /// Whether its blob stands where a row may say that it does.
+    var isDone: Bool { isLinked || isInPlace }
 }
 
 /// Blobs that move together.

@@ -15,11 +15,11 @@ extension Mover {
     ///
     /// Where the old key has other bytes, the copy is what is wrong: then nothing is committed, the
     /// old key stays, and the migration pauses with the reason.
-    func verify(_ batch: MoveBatch, linked: Set<Move.ID>) throws(LociError) {
+    func verify(_ batch: MoveBatch) throws(LociError) {
         guard let run = batch.verifying,
             try MigrationOptions(recorded: run.options).verify == .full
         else { return }
-        for move in batch.moves where move.isInPlace || linked.contains(move.id) {
+        for move in batch.moves where move.isDone {
             let new: BlobDigest
             do throws(BlobError) {
                 new = try tenant.blobs.hash(move.new)

@@ -99,6 +99,7 @@ final class Mover {
     /// before anything is unlinked for the one and linked for the other. `hurrying`: what is due is
     /// collected, and the next batch found, while this one moves, on two processors.
     func round(moving limit: Int?, hurrying: Bool) throws(LociError) -> Round {
+        aim(hurrying ? tuning.hurriedLockAim : tuning.lockAim)
         let due = try tenant.dueKeys(limit: batchSize)
         if limit == nil || !hurrying { upcoming = nil }
         // A full disk lets nothing begin; what frees space is done all the same.
@@ -134,6 +135,13 @@ final class Mover {
         try own.get()
     }
 
+    /// How long each transaction from now on may hold the writer lock.
+    private func aim(_ time: Duration) {
+        writer.sizer.aim = time.wholeNanoseconds
+        opener.writer.sizer.aim = time.wholeNanoseconds
+        collector.sizer.aim = time.wholeNanoseconds
+    }
+
     private func sync() throws(LociError) {
         try tuning.before(.syncAccount)
         try tenant.catalog.sync()
@@ -152,9 +160,8 @@ final class Mover {
 
     /// ② and ③ of a batch that is accounted for.
     private func finish(_ batch: inout MoveBatch) throws(LociError) {
-        var linked: Set<Move.ID> = []
         while !batch.leaving.isEmpty {
-            batch.leaving = try link(batch, &linked)
+            batch.leaving = try link(&batch)
             guard !batch.leaving.isEmpty else { break }
             // Other bytes stand under their keys: they get the next ones.
             for index in batch.leaving {
@@ -163,8 +170,8 @@ final class Mover {
             try opener.account(&batch, rest: rest)
             try sync()
         }
-        try verify(batch, linked: linked)
-        try commit(batch, linked: linked)
+        try verify(batch)
+        try commit(batch)
     }
 
     private enum Linked {
@@ -178,19 +185,15 @@ final class Mover {
     /// ② Each blob stands under its new key too, durably.
     ///
     /// Notes those that do. Returns those that need another key; the rest is gone.
-    private func link(
-        _ batch: MoveBatch,
-        _ linked: inout Set<Move.ID>
-    ) throws(LociError) -> [Int] {
+    private func link(_ batch: inout MoveBatch) throws(LociError) -> [Int] {
         try tuning.before(.link)
         var keys: [BlobKey] = []
         var occupied: [Int] = []
         for index in batch.leaving {
-            let move = batch.moves[index]
-            switch try link(move) {
+            switch try link(batch.moves[index]) {
             case .done:
-                linked.insert(move.id)
-                keys.append(move.new)
+                batch.moves[index].isLinked = true
+                keys.append(batch.moves[index].new)
             case .gone: continue
             case .occupied: occupied.append(index)
             }
@@ -224,7 +227,7 @@ final class Mover {
     }
 
     /// ③ Rows name the new keys, where they still name the old ones and ① still stands.
-    private func commit(_ batch: MoveBatch, linked: Set<Move.ID>) throws(LociError) {
+    private func commit(_ batch: MoveBatch) throws(LociError) {
         try tuning.before(.commit)
         let notBefore = tenant.clock() + tuning.graceTime
         let (asOf, target) = (batch.asOf, batch.target)
@@ -232,7 +235,7 @@ final class Mover {
         try writer.write(batch.moves, rest: rest) { chunk, transaction in
             let isStale = transaction.newestChange != asOf
             var counts = MoveCounts()
-            for move in chunk where move.isInPlace || linked.contains(move.id) {
+            for move in chunk where move.isDone {
                 let fits = try !isStale || self.fits(move, batch, transaction.reader)
                 let moved = try transaction.moveBlob(
                     memory: move.memory,
