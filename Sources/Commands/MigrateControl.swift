@@ -70,8 +70,8 @@ extension MigrateVerb {
             }
         }
 
-        private static func sentence(_ status: MigrationStatus) -> String {
-            "Throttle: \(StatusText.throttle(status))."
+        private static func sentence(_ migrator: Migrator) throws(LociError) -> String {
+            "Throttle: \(StatusText.throttle(try migrator.status()))."
         }
     }
 
@@ -184,20 +184,22 @@ extension MigrateVerb {
         _ sentence: String,
         _ body: (Migrator) throws -> Void
     ) async throws {
-        try await control(place, speech, told: { _ in sentence }, body)
+        try await control(place, speech, told: { (_) throws(LociError) in sentence }, body)
     }
 
     static func control(
         _ place: TenantsOptions,
         _ speech: SpeechOptions,
-        told sentence: (MigrationStatus) -> String,
+        told sentence: (Migrator) throws(LociError) -> String,
         _ body: (Migrator) throws -> Void
     ) async throws {
         let outcome = try await each(place) { tenant, several in
             let migrator = Migrator(tenant)
             try body(migrator)
-            let status = try migrator.status()
-            try speech.print(named(sentence(status), tenant, several)) { status.json }
+            // The state is asked for where it is told: it counts all revisions.
+            try speech.print(named(try sentence(migrator), tenant, several)) {
+                () throws(LociError) in try migrator.status().json
+            }
         }
         try outcome.finish(speech)
     }

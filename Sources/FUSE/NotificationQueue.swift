@@ -9,7 +9,8 @@ internal import Synchronization
 /// share: the locks of files above all. Nobody could take over, and so nobody would answer that
 /// request. So the thread shares no descriptors; the device it has for itself.
 ///
-/// Any thread may post; never a request thread, since a full queue makes who posts wait.
+/// Any thread may post; never a request thread, since a full queue makes who posts wait. Those may
+/// offer.
 @safe
 package final class NotificationQueue: @unchecked Sendable {
     // Sendable: everything that changes is guarded by the mutex, which is freed when nobody has it.
@@ -52,6 +53,15 @@ package final class NotificationQueue: @unchecked Sendable {
         locked {
             while waiting.count >= Self.limit && !isOver { wait() }
             guard !isOver else { return }
+            waiting.append(work)
+            tell()
+        }
+    }
+
+    /// Adds a notification that may be missed: where the queue is full, it is.
+    package func offer(_ work: @escaping Work) {
+        locked {
+            guard waiting.count < Self.limit, !isOver else { return }
             waiting.append(work)
             tell()
         }

@@ -61,22 +61,6 @@ package struct Notifier: Sendable {
         return try send(FUSE_NOTIFY_DELETE, body, name, terminated: true)
     }
 
-    /// Puts bytes into the page cache of a node that the kernel knows.
-    ///
-    /// A page counts as read only where it is covered whole or up to the end of the file.
-    @discardableResult
-    package func store(
-        _ node: NodeID,
-        offset: UInt64,
-        bytes: RawSpan
-    ) throws(FUSEError) -> Bool {
-        var body = fuse_notify_store_out()
-        body.nodeid = node.rawValue
-        body.offset = offset
-        body.size = UInt32(bytes.byteCount)
-        return try send(FUSE_NOTIFY_STORE, body, bytes)
-    }
-
     /// Makes the kernel forget every name, node and page of the mount at once (Linux 6.17; EINVAL
     /// before).
     package func incrementEpoch() throws(FUSEError) {

@@ -93,22 +93,6 @@ struct NotifierTests {
         }
     }
 
-    @Test("that stores bytes spares the read")
-    func stores() throws {
-        let files = MemoryFileSystem(["a": "hello"])
-        try withMount(files) { session, path in
-            #expect(exists(path + "/a"))
-            do {
-                let found = try withBytes("hello") {
-                    try session.notifier.store(NodeID(10), offset: 0, bytes: $0)
-                }
-                #expect(found)
-            }
-            #expect(contents(path + "/a") == "hello")
-            #expect(files.count("read") == 0)
-        }
-    }
-
     @Test("that deletes an entry removes the name that leads to the child")
     func deletesEntry() throws {
         let files = MemoryFileSystem(["a": "hello"])

@@ -16,6 +16,8 @@ struct CutoverBench {
         let scheme = try Scheme("user={user}/topic={topic}")
         let tenant = try Store.create(at: directory, scheme: scheme, origin: .thisProcess)
             .tenant(.main)
+        // A mount would index for minutes what came in so fast.
+        try tenant.endSearch(origin: .thisProcess)
         try await Corpus(count: count, perDirectory: max(1, count / 400)).add(to: tenant)
         var options = MigrationOptions()
         options.takeSnapshotFirst = false

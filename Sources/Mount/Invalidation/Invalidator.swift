@@ -31,6 +31,7 @@ package final class Invalidator: Sendable {
     package func start() throws(Errno) {
         names.start()
         try pages.start()
+        fileSystem.namesListings.tell(names)
     }
 
     package func stop() {

@@ -13,25 +13,54 @@ extension LociFileSystem {
         let attempt = Attempt(request, node)
         let thread = thread(attempt.thread)
         defer { finish(thread) }
+        let lister = lister(of: request, node, cookie, listing.withEntries)
         do {
             var generation = staging.commitGeneration
-            try list(Place(node), ListingCursor(cookie), into: &listing, thread)
+            try list(Place(node), ListingCursor(cookie), lister, into: &listing, thread)
             // As in `steady`: a row from before a commit has a size and a time that are not true
             // any more, and the kernel would keep them.
             while staging.commitGeneration != generation {
                 listing.clear()
                 generation = staging.commitGeneration
-                try list(Place(node), ListingCursor(cookie), into: &listing, thread)
+                try list(Place(node), ListingCursor(cookie), lister, into: &listing, thread)
             }
+            let isEnd = listing.isEmpty
             request.reply(listing)
+            if isEnd, lister.manner == .names { namesListings.end(node) }
         } catch {
             request.fail(errno(of: error, attempt))
         }
     }
 
+    /// Who lists a directory, and what for.
+    private struct Lister {
+        let pid: Int32
+        let manner: ListingHabits.Manner
+    }
+
+    private func lister(
+        of request: borrowing Request,
+        _ node: NodeID,
+        _ cookie: UInt64,
+        _ withEntries: Bool
+    ) -> Lister {
+        let pid = request.pid
+        switch Place(node) {
+        case .root, .node, .view: break
+        default: return Lister(pid: pid, manner: .full)
+        }
+        guard withEntries, cookie == 0 else {
+            return Lister(pid: pid, manner: habits.goOn(pid))
+        }
+        let manner = habits.begin(pid)
+        if manner == .names, !namesListings.begin(node) { return Lister(pid: pid, manner: .full) }
+        return Lister(pid: pid, manner: manner)
+    }
+
     private func list(
         _ place: Place,
         _ cursor: ListingCursor,
+        _ lister: Lister,
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
     ) throws {
@@ -39,7 +68,7 @@ extension LociFileSystem {
         switch place {
         case .special(.foreign):
             guard try directory(place, thread.current()) != nil else { return }
-            try listCatalog(place, cursor, into: &listing, thread)
+            try listCatalog(place, cursor, lister, into: &listing, thread)
         case .special(let special):
             try list(special, cursor, into: &listing, thread.current())
         case .meta(let number): try listMeta(number, cursor, into: &listing, thread.current())
@@ -48,7 +77,7 @@ extension LociFileSystem {
         case .generated(let number):
             let after = if case .after(_, let node) = cursor { node.rawValue } else { UInt64(0) }
             try listChildren(of: number, after: after, into: &listing)
-        case .root, .node, .view: try listCatalog(place, cursor, into: &listing, thread)
+        case .root, .node, .view: try listCatalog(place, cursor, lister, into: &listing, thread)
         }
     }
 
@@ -125,6 +154,7 @@ extension LociFileSystem {
     private func listCatalog(
         _ place: Place,
         _ cursor: ListingCursor,
+        _ lister: Lister,
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
     ) throws {
@@ -139,44 +169,74 @@ extension LociFileSystem {
         else { return }
         unborn.reverse()
         var isFull = false
-        try reader.list(directory.number, layouts: set, after: after) { entry, node in
-            while let next = unborn.last, next.node <= node.number {
-                unborn.removeLast()
-                if next.node == node.number { break }
-                guard add(next, slot, &listing) else {
+        if lister.manner == .names || !listing.withEntries {
+            try reader.listNames(directory.number, layouts: set, after: after) { name, row in
+                isFull =
+                    try !add(&unborn, before: row.node, slot, &listing)
+                    || !add(name, row, directory, reader, slot, &listing)
+                return !isFull
+            }
+        } else {
+            var withholds = lister.manner == .allButOne
+            try reader.list(directory.number, layouts: set, after: after) { entry, node in
+                guard add(&unborn, before: node.number, slot, &listing) else {
                     isFull = true
                     return false
                 }
+                let cookie = ListingCursor.after(slot: slot, node.number).cookie
+                if withholds, node.mode & S_IFMT != S_IFDIR {
+                    withholds = false
+                    let id = NodeID(node.number.rawValue)
+                    isFull = !listing.add(entry.name.bytes, id, mode: node.mode, cookie: cookie)
+                    if !isFull { habits.noteWithheld(from: lister.pid) }
+                } else {
+                    let shown = try self.entry(of: node, layouts: entry.layouts, in: directory)
+                    isFull = !listing.add(entry.name.bytes, shown, cookie: cookie)
+                }
+                return !isFull
             }
-            isFull = try !add(entry, node, directory, slot, &listing)
-            return !isFull
         }
         while !isFull, let next = unborn.popLast() {
             isFull = !add(next, slot, &listing)
         }
     }
 
+    /// Adds a row of names; a directory with its attributes, as whoever reads it goes down into it.
     private func add(
-        _ entry: CatalogEntry,
-        _ node: Node,
+        _ name: RawSpan,
+        _ row: CatalogReader.ListedName,
         _ directory: Directory,
+        _ reader: CatalogReader,
         _ slot: Int,
         _ listing: inout DirectoryBuffer
     ) throws -> Bool {
-        let cookie = ListingCursor.after(slot: slot, node.number).cookie
-        guard listing.withEntries else {
-            return listing.add(
-                entry.name.bytes,
-                NodeID(node.number.rawValue),
-                mode: node.mode,
-                cookie: cookie
-            )
+        let cookie = ListingCursor.after(slot: slot, row.node).cookie
+        let isDirectory = row.mode & S_IFMT == S_IFDIR
+        if isDirectory, listing.withEntries, let node = try reader.node(row.node) {
+            let entry = try entry(of: node, layouts: row.layouts, in: directory)
+            return listing.add(name: name, entry: entry, cookie: cookie)
         }
         return listing.add(
-            entry.name.bytes,
-            try self.entry(of: node, layouts: entry.layouts, in: directory),
+            name: name,
+            node: NodeID(row.node.rawValue),
+            mode: row.mode,
             cookie: cookie
         )
+    }
+
+    /// Adds the unborn files that stand before a node; false where they do not fit.
+    private func add(
+        _ unborn: inout [Unborn],
+        before node: NodeNumber,
+        _ slot: Int,
+        _ listing: inout DirectoryBuffer
+    ) -> Bool {
+        while let next = unborn.last, next.node <= node {
+            unborn.removeLast()
+            if next.node == node { break }
+            guard add(next, slot, &listing) else { return false }
+        }
+        return true
     }
 
     private func add(_ unborn: Unborn, _ slot: Int, _ listing: inout DirectoryBuffer) -> Bool {

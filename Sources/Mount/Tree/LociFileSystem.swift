@@ -69,6 +69,8 @@ package final class LociFileSystem: FileSystem, Sendable {
     package let uses = OldPathUses()
     package let requestTimes = RequestTimes()
     let requestCounts = RequestCounts()
+    let habits = ListingHabits()
+    let namesListings = NamesListings()
     let vanished = VanishedDirectories()
     let ownChanges: OwnChanges
     let started: Timestamp

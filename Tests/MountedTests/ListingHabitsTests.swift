@@ -1,0 +1,145 @@
+import FUSE
+import Glibc
+import Linux
+import Testing
+
+@testable import Mount
+
+@Suite("Listings for who wants names, and for who looks at files")
+struct ListingHabitsTests {
+    @Test("a process that is not known is tried with one file; then it is known")
+    func learns() {
+        let habits = ListingHabits()
+        #expect(habits.begin(7) == .allButOne)
+        // Nothing was kept from it: its directory had no file.
+        #expect(habits.begin(7) == .allButOne)
+        habits.noteWithheld(from: 7)
+        #expect(habits.goOn(7) == .full)
+        #expect(habits.begin(7) == .names)
+        #expect(habits.goOn(7) == .names)
+        #expect(habits.begin(7) == .names)
+        habits.noteLookup(by: 7)
+        #expect(habits.begin(7) == .full)
+        habits.noteLookup(by: 7)
+        #expect(habits.begin(7) == .full)
+    }
+
+    @Test("who looks up what was kept from it gets all attributes from then on")
+    func looks() {
+        let habits = ListingHabits()
+        habits.noteLookup(by: 7)
+        #expect(habits.begin(7) == .allButOne)
+        habits.noteWithheld(from: 7)
+        habits.noteLookup(by: 7)
+        #expect(habits.begin(7) == .full)
+        #expect(habits.goOn(7) == .full)
+    }
+
+    @Test("processes are told apart, and of two in one slot the last one is known")
+    func tellsApart() {
+        let habits = ListingHabits()
+        for pid in [Int32(7), 8] { habits.noteWithheld(from: pid) }
+        habits.noteLookup(by: 7)
+        #expect(habits.begin(7) == .full)
+        #expect(habits.begin(8) == .names)
+        #expect(habits.begin(7 + 256) == .allButOne)
+        habits.noteWithheld(from: 7 + 256)
+        #expect(habits.begin(7) == .allButOne)
+        // A process of another namespace has no number.
+        habits.noteWithheld(from: 0)
+        #expect(habits.begin(0) == .full)
+    }
+
+    /// A mount with ten files in each of three directories, and the number of the mounts' lookups.
+    private struct Counted {
+        let mounted: MountedTenant
+        let directories = ["a", "b", "c"].map { "user=bob/topic=\($0)" }
+
+        init() async throws {
+            mounted = try MountedTenant()
+            for directory in directories {
+                for number in 0..<10 {
+                    try await mounted.add("\(directory)/\(number).md", "text \(number)")
+                }
+            }
+            // What was added is forgotten with this mount.
+            mounted.unmount()
+            try mounted.mount()
+        }
+
+        var lookups: UInt64 { mounted.daemon.fileSystem.requestCounts["lookup"] }
+
+        func names(_ directory: String) throws -> [String] {
+            try File.open(mounted.full(directory), [.readOnly, .directory]).entries()
+                .map { String(decoding: $0.name, as: UTF8.self) }.sorted()
+        }
+
+        /// How many lookups `body` needs.
+        func lookups(of body: () throws -> Void) rethrows -> UInt64 {
+            let before = lookups
+            try body()
+            return lookups - before
+        }
+
+        /// Lists directories on a thread, to which this mount has not listed anything before.
+        func onThread<R: Sendable>(_ body: @escaping @Sendable () throws -> R) throws -> R {
+            let other: @Sendable () throws(any Error) -> R = { () throws(any Error) in try body() }
+            let none: () throws(any Error) -> Void = {}
+            return try Thread.inParallel(name: "lister", other, none).0.get()
+        }
+    }
+
+    private static let ten = (0..<10).map { "\($0).md" }
+
+    @Test("who lists and looks at nothing gets names; a listing after it is a full one again")
+    func listsNames() async throws {
+        let counted = try await Counted()
+        let mounted = counted.mounted
+        try counted.onThread {
+            for directory in counted.directories {
+                let names = try counted.names(directory)
+                #expect(names == Self.ten)
+            }
+        }
+        // The last one was listed by names: what it names is not known to the kernel.
+        mounted.daemon.invalidator.flush()
+        let first = try counted.lookups {
+            for name in Self.ten { _ = try mounted.status("\(counted.directories[2])/\(name)") }
+        }
+        #expect(first >= 10)
+        // The second one too, but here it is listed again before.
+        let second = try counted.onThread {
+            try counted.lookups {
+                let names = try counted.names(counted.directories[1])
+                #expect(names == Self.ten)
+                for name in Self.ten {
+                    let status = try mounted.status("\(counted.directories[1])/\(name)")
+                    #expect(status.st_size == 6 && status.st_mode & S_IFMT == S_IFREG)
+                }
+            }
+        }
+        #expect(second <= 2)
+        // And what was tried with one file stays as it is.
+        let third = try counted.lookups {
+            for name in Self.ten { _ = try mounted.status("\(counted.directories[0])/\(name)") }
+        }
+        #expect(third <= 2)
+    }
+
+    @Test("who looks at files needs a lookup for one of them")
+    func looksAtFiles() async throws {
+        let counted = try await Counted()
+        let lookups = try counted.onThread {
+            try counted.lookups {
+                for directory in counted.directories {
+                    for name in try counted.names(directory) {
+                        let text = try counted.mounted.read("\(directory)/\(name)")
+                        #expect(text == "text \(name.dropLast(3))")
+                    }
+                }
+            }
+        }
+        // The directories, and one file.
+        #expect(lookups <= 5)
+    }
+}
