@@ -118,7 +118,7 @@ extension CatalogReader {
         package let mode: UInt32
     }
 
-    /// As `list`, without what only attributes need: half the work.
+    /// As `list`, without what only attributes need.
     ///
     /// The bytes of a name are valid during the call only.
     package func listNames(

@@ -97,12 +97,6 @@ extension CatalogReader {
         }
     }
 
-    /// Whether a revision is of `change` or of one before it.
-    func hasRevisions(notAfter change: ChangeNumber) throws(SQLError) -> Bool {
-        try statement("SELECT 1 FROM revision WHERE since <= ? LIMIT 1")
-            .first(.integer(change.rawValue)) { _ throws(SQLError) in true } ?? false
-    }
-
     /// How many revisions, and how many current ones outside the trash, do not stand under `target`.
     package func misplacedCount(target: LayoutNumber) throws(SQLError) -> Int64 {
         let value = SQLValue.integer(Int64(target.rawValue))
@@ -293,8 +287,13 @@ extension CatalogTransaction {
             try row.add(Int64(number.rawValue))
             try row.add(old)
         }
-        guard reader.connection.changedRows == 1 else { return false }
-        guard old != new else {
+        // By bytes: two forms of one letter are two names of files.
+        let isInPlace = old.hasSameBytes(as: new)
+        guard reader.connection.changedRows == 1 else {
+            if !isInPlace { try giveUpClaim(on: new, notBefore: notBefore) }
+            return false
+        }
+        if isInPlace {
             try forgetCollectable(new)
             return true
         }
@@ -310,6 +309,15 @@ extension CatalogTransaction {
             try row.add(new)
         }
         return true
+    }
+
+    /// Lets what was linked under a key in vain be collected as soon as what moves leave.
+    private func giveUpClaim(on key: String, notBefore: Timestamp) throws(SQLError) {
+        try run(
+            "UPDATE collectable SET not_before = ? WHERE blob_key = ? AND reason = 'moving'",
+            .integer(notBefore.nanoseconds),
+            .text(key)
+        )
     }
 }
 

@@ -197,7 +197,7 @@ extension MigrateVerb {
             let migrator = Migrator(tenant)
             try body(migrator)
             // The state is asked for where it is told: it counts all revisions.
-            try speech.print(named(try sentence(migrator), tenant, several)) {
+            try speech.print(try named(sentence(migrator), tenant, several)) {
                 () throws(LociError) in try migrator.status().json
             }
         }

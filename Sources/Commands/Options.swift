@@ -35,10 +35,13 @@ struct SpeechOptions: ParsableArguments {
     }
 
     /// Prints one result: a JSON object, or a sentence.
-    func print(_ sentence: String, _ object: () throws(LociError) -> JSON) throws(LociError) {
+    func print(
+        _ sentence: @autoclosure () throws(LociError) -> String,
+        _ object: () throws(LociError) -> JSON
+    ) throws(LociError) {
         guard !quiet else { return }
         var output = Output()
-        if json { try output.line(try object()) } else { try output.line(sentence) }
+        if json { try output.line(object()) } else { try output.line(sentence()) }
         try output.flush()
     }
 }

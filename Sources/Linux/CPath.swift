@@ -26,7 +26,8 @@ extension CPath {
                 unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
                 unsafe buffer[bytes.count] = 0
                 guard let start = buffer.baseAddress else {
-                    return outcome = .failure(.outOfMemory)
+                    outcome = .failure(.outOfMemory)
+                    return
                 }
                 do throws(Errno) {
                     outcome = .success(try unsafe body(UnsafePointer(start)))

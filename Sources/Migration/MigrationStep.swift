@@ -40,9 +40,9 @@ package struct MigrationTuning: Sendable {
     package var placingTime: Duration = .seconds(600)
     /// How long a transaction may hold the writer lock.
     package var lockAim: Duration = .milliseconds(5)
-    /// The same where nothing throttles: a transaction has its own cost, and writes each page that
-    /// it changed. Measured, in moves a second: 5 % more with 10 ms, 12 % more with all in one, which
-    /// others would have to wait for.
+    /// The same where nothing throttles.
+    ///
+    /// A transaction has its own cost, and writes each page that it changed; but others wait for it.
     package var hurriedLockAim: Duration = .milliseconds(10)
     /// How often who has not got the mover's lock tries for it.
     package var lockRetry: Duration = .seconds(1)

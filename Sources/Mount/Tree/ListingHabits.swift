@@ -7,8 +7,9 @@ import Synchronization
 /// what it costs, here and in the kernel, which keeps an inode for each.
 ///
 /// A process that is not known gets the attributes of all files but one. If it looks that one up,
-/// it looks at files; if it lists another directory instead, names are what it wants. The worst
-/// guess costs a lookup for each file of one directory.
+/// it looks at files; if it lists another directory instead, names are what it wants. A wrong guess
+/// costs a lookup for each file of a directory, until the process looks at one. Where another one
+/// does (`find | xargs grep`), `NamesListings` notices.
 ///
 /// Without a lock; of processes whose numbers share a slot, the last one is known.
 final class ListingHabits: Sendable {
@@ -27,7 +28,6 @@ final class ListingHabits: Sendable {
         case looks = 3
     }
 
-    private static let slotCount = 256
     /// The number of a process, shifted by two, and its habit.
     private let slots = InlineArray<256, Atomic<UInt64>> { _ in Atomic(0) }
 
@@ -59,14 +59,14 @@ final class ListingHabits: Sendable {
     }
 
     private func habit(of pid: Int32) -> Habit? {
-        let value = slots[Self.slot(of: pid)].load(ordering: .relaxed)
+        let value = slots[slot(of: pid)].load(ordering: .relaxed)
         return value >> 2 == UInt64(UInt32(bitPattern: pid)) ? Habit(rawValue: value & 3) : nil
     }
 
     private func note(_ habit: Habit, of pid: Int32) {
         let value = UInt64(UInt32(bitPattern: pid)) << 2 | habit.rawValue
-        slots[Self.slot(of: pid)].store(value, ordering: .relaxed)
+        slots[slot(of: pid)].store(value, ordering: .relaxed)
     }
 
-    private static func slot(of pid: Int32) -> Int { Int(UInt32(bitPattern: pid)) % slotCount }
+    private func slot(of pid: Int32) -> Int { Int(UInt32(bitPattern: pid)) % slots.count }
 }

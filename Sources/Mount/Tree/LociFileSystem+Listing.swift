@@ -26,7 +26,7 @@ extension LociFileSystem {
             }
             let isEnd = listing.isEmpty
             request.reply(listing)
-            if isEnd, lister.manner == .names { namesListings.end(node) }
+            if isEnd { namesListings.end(node) }
         } catch {
             request.fail(errno(of: error, attempt))
         }
@@ -50,7 +50,9 @@ extension LociFileSystem {
         default: return Lister(pid: pid, manner: .full)
         }
         guard withEntries, cookie == 0 else {
-            return Lister(pid: pid, manner: habits.goOn(pid))
+            let manner = habits.goOn(pid)
+            let isFull = manner == .names && !namesListings.contains(node)
+            return Lister(pid: pid, manner: isFull ? .full : manner)
         }
         let manner = habits.begin(pid)
         if manner == .names, !namesListings.begin(node) { return Lister(pid: pid, manner: .full) }

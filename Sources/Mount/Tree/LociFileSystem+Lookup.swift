@@ -18,7 +18,10 @@ extension LociFileSystem {
             let name = try Name(name)
             let who = Asker(uid: request.uid, pid: request.pid)
             if let entry = try find(name, in: Place(parent), who, thread) {
-                if entry.attributes.mode & S_IFMT != S_IFDIR { habits.noteLookup(by: who.pid) }
+                if entry.attributes.mode & S_IFMT != S_IFDIR {
+                    habits.noteLookup(by: who.pid)
+                    namesListings.noteLookup(in: parent)
+                }
                 request.reply(entry)
             } else if let entry = try vanishedEntry(name, in: Place(parent), who.pid, thread) {
                 request.reply(entry)

@@ -1,34 +1,57 @@
 import FUSE
+import Linux
 import Synchronization
 
 /// Directories whose last listing brought names only.
 ///
 /// The kernel keeps a listing, and whoever stats what it names then looks up each file. So it is
 /// told to drop such a listing at its end; the next one, whoever asks, is a full one, and stays.
+///
+/// A file of such a directory that is looked up, by whomever, tells that names were not all that
+/// was wanted: for a while all listings are full.
 final class NamesListings: Sendable {
-    /// A set of some hundred kilobytes; then it begins anew.
+    /// Some hundred kilobytes; directories beyond are listed in full.
     private static let limit = 1 << 14
+    /// In nanoseconds.
+    private static let pause: Int64 = 10_000_000_000
 
     /// Whether the kernel was told, for each.
     private let listed = Mutex<[NodeID: Bool]>([:])
+    private let isEmpty = Atomic<Bool>(true)
+    /// Monotonic nanoseconds.
+    private let pausedUntil = Atomic<Int64>(0)
     private let queue = Mutex<NotificationQueue?>(nil)
 
     /// Where the kernel is told from now on.
     func tell(_ queue: NotificationQueue) { self.queue.withLock { $0 = queue } }
 
-    /// Notes that a directory is listed by names; false where it is to be listed in full, since it
-    /// was the last time.
+    /// Notes that a directory is listed by names; false where it is to be listed in full.
     func begin(_ directory: NodeID) -> Bool {
         listed.withLock { listed in
-            guard listed.removeValue(forKey: directory) == nil else { return false }
-            if listed.count >= Self.limit { listed = [:] }
+            guard listed.removeValue(forKey: directory) == nil, listed.count < Self.limit,
+                SystemClock.monotonic() >= pausedUntil.load(ordering: .relaxed)
+            else { return false }
             listed[directory] = false
+            isEmpty.store(false, ordering: .relaxed)
             return true
         }
     }
 
-    /// Ends a listing: the kernel is to drop it.
+    /// Whether the last listing of a directory is one by names.
+    func contains(_ directory: NodeID) -> Bool {
+        guard !isEmpty.load(ordering: .relaxed) else { return false }
+        return listed.withLock { $0[directory] != nil }
+    }
+
+    /// Notes that a file of a directory was looked up.
+    func noteLookup(in directory: NodeID) {
+        guard contains(directory) else { return }
+        pausedUntil.store(SystemClock.monotonic() + Self.pause, ordering: .relaxed)
+    }
+
+    /// Ends a listing: where it was one by names, the kernel is to drop it.
     func end(_ directory: NodeID) {
+        guard !isEmpty.load(ordering: .relaxed) else { return }
         let isNew = listed.withLock { listed in
             guard listed[directory] == false else { return false }
             listed[directory] = true
