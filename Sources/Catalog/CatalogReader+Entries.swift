@@ -91,7 +91,7 @@ extension CatalogReader {
         after: NodeNumber,
         _ body: (Entry, Node) throws -> Bool
     ) throws {
-        let statement = try statement(
+        try listing(
             """
             SELECT e.directory, e.name, e.node, e.layouts, e.since,
                    n.number, n.kind, n.memory, n.revision, n.size, n.mode, n.uid, n.gid,
@@ -99,15 +99,11 @@ extension CatalogReader {
             FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
             WHERE e.directory = ? AND e.node > ? AND e.layouts & ? != 0
             ORDER BY e.node
-            """
-        )
-        defer { statement.reset() }
-        try statement.bind(Int64(directory.rawValue), at: 1)
-        try statement.bind(Int64(after.rawValue), at: 2)
-        try statement.bind(set.rawValue, at: 3)
-        while try statement.step() {
-            guard try body(Entry(statement), Node(statement, from: 5)) else { return }
-        }
+            """,
+            directory,
+            set,
+            after
+        ) { row in try body(Entry(row), Node(row, from: 5)) }
     }
 
     /// A row of a listing that wants names.
@@ -127,28 +123,43 @@ extension CatalogReader {
         after: NodeNumber,
         _ body: (RawSpan, ListedName) throws -> Bool
     ) throws {
-        let statement = try statement(
+        try listing(
             """
             SELECT e.name, e.node, e.layouts, n.mode
             FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
             WHERE e.directory = ? AND e.node > ? AND e.layouts & ? != 0
             ORDER BY e.node
-            """
-        )
+            """,
+            directory,
+            set,
+            after
+        ) { row in
+            let listed = ListedName(
+                node: NodeNumber(UInt64(row.integer(1))),
+                layouts: LayoutSet(rawValue: row.integer(2)),
+                mode: UInt32(truncatingIfNeeded: row.integer(3))
+            )
+            return unsafe try row.withBytes(0) { name in
+                unsafe try body(name.bytes, listed)
+            }
+        }
+    }
+
+    /// Runs a statement whose parameters say what to list, until `body` returns false.
+    private func listing(
+        _ sql: StaticString,
+        _ directory: NodeNumber,
+        _ set: LayoutSet,
+        _ after: NodeNumber,
+        _ body: (any SQLStatement) throws -> Bool
+    ) throws {
+        let statement = try statement(sql)
         defer { statement.reset() }
         try statement.bind(Int64(directory.rawValue), at: 1)
         try statement.bind(Int64(after.rawValue), at: 2)
         try statement.bind(set.rawValue, at: 3)
         while try statement.step() {
-            let row = ListedName(
-                node: NodeNumber(UInt64(statement.integer(1))),
-                layouts: LayoutSet(rawValue: statement.integer(2)),
-                mode: UInt32(truncatingIfNeeded: statement.integer(3))
-            )
-            let goesOn = unsafe try statement.withBytes(0) { name in
-                unsafe try body(name.bytes, row)
-            }
-            guard goesOn else { return }
+            guard try body(statement) else { return }
         }
     }
 

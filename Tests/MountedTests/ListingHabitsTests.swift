@@ -14,9 +14,7 @@ struct ListingHabitsTests {
         // Nothing was kept from it: its directory had no file.
         #expect(habits.begin(7) == .allButOne)
         habits.noteWithheld(from: 7)
-        #expect(habits.goOn(7) == .full)
         #expect(habits.begin(7) == .names)
-        #expect(habits.goOn(7) == .names)
         #expect(habits.begin(7) == .names)
         habits.noteLookup(by: 7)
         #expect(habits.begin(7) == .full)
@@ -32,7 +30,6 @@ struct ListingHabitsTests {
         habits.noteWithheld(from: 7)
         habits.noteLookup(by: 7)
         #expect(habits.begin(7) == .full)
-        #expect(habits.goOn(7) == .full)
     }
 
     @Test("processes are told apart, and of two in one slot the last one is known")
@@ -48,6 +45,39 @@ struct ListingHabitsTests {
         // A process of another namespace has no number.
         habits.noteWithheld(from: 0)
         #expect(habits.begin(0) == .full)
+    }
+
+    @Test("a directory that was listed by names is listed in full the next time, whoever asks")
+    func alternates() {
+        let listings = NamesListings()
+        let (first, second) = (NodeID(7), NodeID(8))
+        #expect(listings.begin(first, .full) == .full && !listings.contains(first))
+        #expect(listings.begin(first, .names) == .names && listings.contains(first))
+        #expect(listings.begin(second, .allButOne) == .allButOne && !listings.contains(second))
+        #expect(listings.begin(first, .names) == .full && !listings.contains(first))
+        #expect(listings.begin(first, .names) == .names && listings.contains(first))
+        #expect(listings.begin(first, .allButOne) == .allButOne && !listings.contains(first))
+    }
+
+    @Test("where a file is looked up that was listed by its name only, nobody gets names only")
+    func pauses() {
+        let listings = NamesListings()
+        #expect(listings.begin(NodeID(7), .names) == .names)
+        listings.noteLookup(in: NodeID(8))
+        #expect(listings.begin(NodeID(9), .names) == .names)
+        listings.noteLookup(in: NodeID(7))
+        #expect(listings.begin(NodeID(10), .names) == .full)
+    }
+
+    @Test("so many directories are known to have been listed by names; the others are full")
+    func isBounded() {
+        let listings = NamesListings()
+        let limit = UInt64(NamesListings.limit)
+        for number in 1...limit { #expect(listings.begin(NodeID(number), .names) == .names) }
+        #expect(listings.begin(NodeID(limit + 1), .names) == .full)
+        #expect(listings.contains(NodeID(1)) && listings.contains(NodeID(limit)))
+        #expect(listings.begin(NodeID(1), .names) == .full)
+        #expect(listings.begin(NodeID(limit + 1), .names) == .names)
     }
 
     /// A mount with ten files in each of three directories, and the number of the mounts' lookups.

@@ -44,9 +44,6 @@ final class ListingHabits: Sendable {
         }
     }
 
-    /// How the rest of a directory is served.
-    func goOn(_ pid: Int32) -> Manner { habit(of: pid) == .names ? .names : .full }
-
     /// Notes that a file was kept from a process.
     func noteWithheld(from pid: Int32) { note(.tested, of: pid) }
 

@@ -45,18 +45,16 @@ extension LociFileSystem {
         _ withEntries: Bool
     ) -> Lister {
         let pid = request.pid
+        guard withEntries else { return Lister(pid: pid, manner: .names) }
         switch Place(node) {
         case .root, .node, .view: break
         default: return Lister(pid: pid, manner: .full)
         }
-        guard withEntries, cookie == 0 else {
-            let manner = habits.goOn(pid)
-            let isFull = manner == .names && !namesListings.contains(node)
-            return Lister(pid: pid, manner: isFull ? .full : manner)
+        guard cookie == 0 else {
+            // As it began.
+            return Lister(pid: pid, manner: namesListings.contains(node) ? .names : .full)
         }
-        let manner = habits.begin(pid)
-        if manner == .names, !namesListings.begin(node) { return Lister(pid: pid, manner: .full) }
-        return Lister(pid: pid, manner: manner)
+        return Lister(pid: pid, manner: namesListings.begin(node, habits.begin(pid)))
     }
 
     private func list(
@@ -171,7 +169,7 @@ extension LociFileSystem {
         else { return }
         unborn.reverse()
         var isFull = false
-        if lister.manner == .names || !listing.withEntries {
+        if lister.manner == .names {
             try reader.listNames(directory.number, layouts: set, after: after) { name, row in
                 isFull =
                     try !add(&unborn, before: row.node, slot, &listing)

@@ -8,10 +8,10 @@ import Synchronization
 /// told to drop such a listing at its end; the next one, whoever asks, is a full one, and stays.
 ///
 /// A file of such a directory that is looked up, by whomever, tells that names were not all that
-/// was wanted: for a while all listings are full.
+/// was wanted: for a while no listing brings names only.
 final class NamesListings: Sendable {
     /// Some hundred kilobytes; directories beyond are listed in full.
-    private static let limit = 1 << 14
+    static let limit = 1 << 14
     /// In nanoseconds.
     private static let pause: Int64 = 10_000_000_000
 
@@ -25,15 +25,18 @@ final class NamesListings: Sendable {
     /// Where the kernel is told from now on.
     func tell(_ queue: NotificationQueue) { self.queue.withLock { $0 = queue } }
 
-    /// Notes that a directory is listed by names; false where it is to be listed in full.
-    func begin(_ directory: NodeID) -> Bool {
-        listed.withLock { listed in
-            guard listed.removeValue(forKey: directory) == nil, listed.count < Self.limit,
+    /// Begins a listing of a directory; returns how it is to be served where that is wished for.
+    func begin(_ directory: NodeID, _ wished: ListingHabits.Manner) -> ListingHabits.Manner {
+        if wished != .names, isEmpty.load(ordering: .relaxed) { return wished }
+        return listed.withLock { listed in
+            defer { isEmpty.store(listed.isEmpty, ordering: .relaxed) }
+            let wasByNames = listed.removeValue(forKey: directory) != nil
+            guard wished == .names else { return wished }
+            guard !wasByNames, listed.count < Self.limit,
                 SystemClock.monotonic() >= pausedUntil.load(ordering: .relaxed)
-            else { return false }
+            else { return .full }
             listed[directory] = false
-            isEmpty.store(false, ordering: .relaxed)
-            return true
+            return .names
         }
     }
 
