@@ -58,7 +58,7 @@ package struct Notifier: Sendable {
         body.parent = parent.rawValue
         body.child = child.rawValue
         body.namelen = UInt32(name.byteCount)
-        return try send(FUSE_NOTIFY_DELETE, body, name, terminated: true)
+        return try send(FUSE_NOTIFY_DELETE, body, name)
     }
 
     /// Makes the kernel forget every name, node and page of the mount at once (Linux 6.17; EINVAL
@@ -86,19 +86,18 @@ package struct Notifier: Sendable {
             namelen: UInt32(name.byteCount),
             flags: flags
         )
-        return try send(FUSE_NOTIFY_INVAL_ENTRY, body, name, terminated: true)
+        return try send(FUSE_NOTIFY_INVAL_ENTRY, body, name)
     }
 
-    /// Writes one notification: header, body, and the bytes that follow it (a name with its NUL).
+    /// Writes one notification: header, body, and where one follows, a name with its NUL.
     private func send<Body: BitwiseCopyable>(
         _ code: fuse_notify_code,
         _ body: Body,
-        _ tail: RawSpan = RawSpan(),
-        terminated: Bool = false
+        _ name: RawSpan = RawSpan()
     ) throws(FUSEError) -> Bool {
         let bodySize = Body.self == Void.self ? 0 : MemoryLayout<Body>.size
-        let length =
-            MemoryLayout<fuse_out_header>.size + bodySize + tail.byteCount + (terminated ? 1 : 0)
+        let nulSize = name.isEmpty ? 0 : 1
+        let length = MemoryLayout<fuse_out_header>.size + bodySize + name.byteCount + nulSize
         var header = fuse_out_header(
             len: UInt32(length),
             error: Int32(bitPattern: code.rawValue),
@@ -111,15 +110,15 @@ package struct Notifier: Sendable {
         let code: Int32 = unsafe withUnsafeMutableBytes(of: &header) { header in
             unsafe withUnsafeMutableBytes(of: &body) { body in
                 unsafe withUnsafeMutableBytes(of: &nul) { nul in
-                    unsafe tail.withUnsafeBytes { tail in
+                    unsafe name.withUnsafeBytes { name in
                         let parts = unsafe [
                             iovec(iov_base: header.baseAddress, iov_len: header.count),
                             iovec(iov_base: body.baseAddress, iov_len: bodySize),
                             iovec(
-                                iov_base: UnsafeMutableRawPointer(mutating: tail.baseAddress),
-                                iov_len: tail.count
+                                iov_base: UnsafeMutableRawPointer(mutating: name.baseAddress),
+                                iov_len: name.count
                             ),
-                            iovec(iov_base: nul.baseAddress, iov_len: terminated ? 1 : 0),
+                            iovec(iov_base: nul.baseAddress, iov_len: nulSize),
                         ]
                         return unsafe writev(device, parts, Int32(parts.count)) < 0 ? errno : 0
                     }

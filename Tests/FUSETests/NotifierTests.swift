@@ -124,6 +124,27 @@ struct NotifierTests {
         }
     }
 
+    private final class Counter: Sendable {
+        let value = Mutex(0)
+    }
+
+    @Test("that is offered is missed where the queue is full, and nobody waits")
+    func offers() throws {
+        try withMount(MemoryFileSystem()) { session, _ in
+            let (queue, sent) = (NotificationQueue(session.notifier), Counter())
+            // Its thread does not run yet: what was posted beyond its limit would wait for ever.
+            for _ in 0..<5000 { queue.offer { _ in sent.value.withLock { $0 += 1 } } }
+            queue.start()
+            queue.flush()
+            let count = sent.value.withLock(\.self)
+            #expect(count > 0 && count < 5000)
+            queue.offer { _ in sent.value.withLock { $0 += 1 } }
+            queue.flush()
+            #expect(sent.value.withLock(\.self) == count + 1)
+            queue.end()
+        }
+    }
+
     @Test("after the session has ended throws ENODEV")
     func failsAfterTheEnd() throws {
         var notifier: Notifier?
