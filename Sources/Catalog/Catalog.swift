@@ -115,10 +115,13 @@ package final class Catalog: @unchecked Sendable {
         }
     }
 
+    /// Also leaves the first reader where the next one looks: to open a database takes longer than
+    /// most of what is asked of it.
     private func checkFormat() throws(LociError) {
         let found: (id: Int64, version: Int64)
+        let reader = try makeReader()
         do {
-            let connection = try SQLiteConnection(path: path, access: .read)
+            let connection = reader.connection
             found = (
                 try connection.first("PRAGMA application_id") { row throws(SQLError) in
                     row.integer(0)
@@ -157,6 +160,7 @@ package final class Catalog: @unchecked Sendable {
                     + "and import that into a new store"
             )
         }
+        readers.keep(reader)
     }
 
     // MARK: Reading

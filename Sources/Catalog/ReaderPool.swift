@@ -21,9 +21,14 @@ final class ReaderPool: @unchecked Sendable {
         let reader = try lock.withLock({ idle.popLast() }) ?? make()
         // A reader whose work failed is not used again.
         let result = try reader.snapshot { try body(reader) }
+        keep(reader)
+        return result
+    }
+
+    /// Takes a reader that the caller will not use again.
+    func keep(_ reader: CatalogReader) {
         lock.withLock {
             if idle.count < Self.kept { idle.append(reader) }
         }
-        return result
     }
 }

@@ -3,20 +3,14 @@ private import CCrypto
 /// The SHA-256 of bytes that come in pieces.
 ///
 /// The only place that knows who computes it: OpenSSL's libcrypto. One thread at a time.
-// Safe: the context is made in `init`, freed in `deinit`, and passed to libcrypto only. Sendable: it
-// has one owner, since it cannot be copied.
-@safe package struct ContentHasher: ~Copyable, @unchecked Sendable {
-    private let context: OpaquePointer
+package struct ContentHasher: ~Copyable, Sendable {
+    private var state = SHA256_CTX()
 
-    package init() {
-        guard let context = unsafe EVP_MD_CTX_new(),
-            unsafe loci_sha256_begin(context) == 1
-        else { preconditionFailure("libcrypto has SHA-256 and memory for it") }
-        unsafe self.context = unsafe context
-    }
+    package init() { begin() }
 
-    deinit {
-        unsafe EVP_MD_CTX_free(context)
+    private mutating func begin() {
+        let begun = unsafe SHA256_Init(&state)
+        precondition(begun == 1, "SHA-256 begins")
     }
 
     package mutating func update(_ bytes: [UInt8]) {
@@ -24,28 +18,22 @@ private import CCrypto
     }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        let done = unsafe EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
+        let done = unsafe SHA256_Update(&state, bytes.baseAddress, bytes.count)
         precondition(done == 1, "a digest that was begun takes bytes")
     }
 
-    /// The 32 bytes of the hash of all that came.
-    package consuming func finalize() -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            let done = unsafe EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
+    /// The 32 bytes of the hash of all that came since the last time; what follows is hashed anew.
+    package mutating func take() -> [UInt8] {
+        defer { begin() }
+        return unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+            let done = unsafe SHA256_Final(buffer.baseAddress, &state)
             precondition(done == 1, "a digest that was begun ends")
             count = 32
         }
     }
 
-    /// The 32 bytes of the hash of all that came since the last time; what follows is hashed anew.
-    package mutating func take() -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            let done = unsafe EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
-            let begun = unsafe loci_sha256_begin(context)
-            precondition(done == 1 && begun == 1, "a digest that was begun ends, and begins anew")
-            count = 32
-        }
-    }
+    /// The 32 bytes of the hash of all that came.
+    package consuming func finalize() -> [UInt8] { take() }
 
     package static func hash(_ bytes: [UInt8]) -> [UInt8] {
         var hasher = ContentHasher()

@@ -65,6 +65,8 @@ extension Tenant {
         let live = try mounts().filter { $0.session != session }
         guard !live.isEmpty else { return [] }
         let origin = Origin(actor: "loci", uid: EffectiveUser.id, pid: RunningProcess.current.id)
+        // Before asking: an answer is a commit.
+        let watch = try? FileWatch(directory + "/wake")
         let asked = try catalog.write(.normal, origin: origin) { tx in
             try live.map { mount in (mount, try tx.request(kind, of: mount.session)) }
         }
@@ -73,8 +75,13 @@ extension Tenant {
             let waiting = try read { reader in
                 try asked.filter { try reader.isWaiting($0.1) }.map(\.0)
             }
-            if waiting.isEmpty || SystemClock.monotonic() >= deadline { return waiting }
-            SystemClock.sleep(.milliseconds(1))
+            let left = deadline - SystemClock.monotonic()
+            if waiting.isEmpty || left <= 0 { return waiting }
+            switch watch {
+            case .some(let watch) where (try? watch.wait(timeout: .nanoseconds(left))) != nil: break
+            // Where nothing can be watched, looking once in a while must do.
+            default: SystemClock.sleep(.milliseconds(1))
+            }
         }
     }
 }
