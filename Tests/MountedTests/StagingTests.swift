@@ -134,7 +134,7 @@ struct StagingTests {
         try await bench.expectSound()
     }
 
-    @Test("a command takes what has been quiet for 50 ms, waits at most 200 ms, names the rest")
+    @Test("a command takes what was written before it asked, waits 50 ms for that, names the rest")
     func command() async throws {
         let bench = try StagingBench(isRealTime: true)
         try bench.make("quiet.md", "text")
@@ -158,7 +158,7 @@ struct StagingTests {
         #expect(report.committed == 1)
         #expect(report.left == [busy])
         #expect(try bench.names() == ["quiet.md"])
-        // The patience, and the commit itself on a machine that has other work.
+        // The wait, and the commit itself on a machine that has other work.
         #expect(elapsed < .milliseconds(1_200))
         #expect(elapsed >= .milliseconds(50))
     }

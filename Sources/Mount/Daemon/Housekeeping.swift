@@ -24,9 +24,10 @@ final class Housekeeping: Sendable {
     private let staging: Staging
     private let invalidator: Invalidator
     private let log: MountLog
-    private let wake: WakeEvent
     private let ending: WakeEvent
-    private let asked = Mutex<[RequestRow]>([])
+    /// What commits the staged files as they are is not to wait behind what waits for them.
+    private let waiting: RequestInbox
+    private let hurried: RequestInbox
     private let stopping = Atomic<Bool>(false)
     /// Whether the log has it already that uses of old paths cannot be written.
     private let isCountingFailed = Atomic<Bool>(false)
@@ -43,13 +44,19 @@ final class Housekeeping: Sendable {
         self.staging = staging
         self.invalidator = invalidator
         self.log = log
-        wake = try WakeEvent()
         ending = try WakeEvent()
+        waiting = try RequestInbox()
+        hurried = try RequestInbox()
     }
 
     func start() throws(Errno) {
         removeNamelessForeign()
-        for (name, body) in [("loci-house", answerUntilStopped), ("loci-chores", doChores)] {
+        let bodies: [(String, @Sendable () -> Void)] = [
+            ("loci-house", { self.answerUntilStopped(self.waiting) }),
+            ("loci-hurry", { self.answerUntilStopped(self.hurried) }),
+            ("loci-chores", doChores),
+        ]
+        for (name, body) in bodies {
             let started = try Thread.spawn(name: name, body)
             threads.withLock { $0.append(started) }
         }
@@ -60,7 +67,8 @@ final class Housekeeping: Sendable {
 
     func stop() {
         stopping.store(true, ordering: .releasing)
-        wake.signal()
+        waiting.interrupt()
+        hurried.interrupt()
         ending.signal()
         for thread in threads.withLock({ $0 }) { thread.join() }
         flushUses()
@@ -70,8 +78,8 @@ final class Housekeeping: Sendable {
     func look(_ reader: CatalogReader) {
         guard let rows = try? reader.requests(to: catalog.session), !rows.isEmpty else { return }
         if rows.contains(where: { $0.kind == .expectLayout }) { expectLayout(reader) }
-        asked.withLock { $0 = rows }
-        wake.signal()
+        waiting.put(rows.filter { $0.kind != .snapshot })
+        hurried.put(rows.filter { $0.kind == .snapshot })
     }
 
     /// Makes the kernel forget which names of the layout that is building are not there.
@@ -88,10 +96,9 @@ final class Housekeeping: Sendable {
         }
     }
 
-    @Sendable private func answerUntilStopped() {
+    private func answerUntilStopped(_ inbox: RequestInbox) {
         while !stopping.load(ordering: .acquiring) {
-            _ = try? wake.wait(timeout: .seconds(1))
-            answer()
+            answer(inbox.take(), inbox)
         }
     }
 
@@ -132,20 +139,18 @@ final class Housekeeping: Sendable {
         Origin(actor: "mount", uid: EffectiveUser.id, pid: RunningProcess.current.id)
     }
 
-    private func answer() {
-        let rows = asked.withLock { rows in
-            defer { rows = [] }
-            return rows
-        }
+    private func answer(_ rows: [RequestRow], _ inbox: RequestInbox) {
         guard !rows.isEmpty else { return }
         // Who retires a layout asks first: what was counted so far is to be seen then.
         flushUses()
-        if rows.contains(where: { $0.kind != .expectLayout }) {
-            let isForSnapshot = rows.contains { $0.kind == .snapshot }
-            let report = staging.commitNow(isForSnapshot ? .snapshot : .command)
+        let kinds = Set(rows.map(\.kind))
+        if kinds != [.expectLayout] {
+            let report = staging.commitNow(kinds.contains(.snapshot) ? .snapshot : .command)
             for failure in report.failures { log.write("not committed: \(failure.error)") }
         }
-        if rows.contains(where: { $0.kind == .forget }) { staging.cutJournal() }
+        if kinds.contains(.forget) { staging.cutJournal() }
+        // Before they are finished: a row that looks like one of these is another one afterwards.
+        inbox.drop(rows)
         do {
             try catalog.write(.normal, origin: origin) { transaction in
                 for row in rows { try transaction.finish(row) }
@@ -171,14 +176,19 @@ final class Housekeeping: Sendable {
         }
     }
 
-    /// So that a search finds nothing left to do: for half of the time at most.
+    /// So that a search finds nothing left to do: for half of the time while nobody else commits,
+    /// and down to a tenth the more others do, each of whom may have to wait for it.
     private func indexWaiting() {
         while !stopping.load(ordering: .acquiring) {
             let began = SystemClock.monotonic()
             guard fileSystem.tenant.indexSomeWaiting(atMost: Self.indexedAtOnce) > 0 else { return }
             flushUses()
             checkpointIfLarge()
-            SystemClock.sleep(.nanoseconds(SystemClock.monotonic() - began))
+            let worked = SystemClock.monotonic() - began
+            let before = catalog.generation
+            SystemClock.sleep(.nanoseconds(worked))
+            let commits = min(catalog.generation - before, 8)
+            SystemClock.sleep(.nanoseconds(worked * Int64(commits)))
         }
     }
 

@@ -78,10 +78,12 @@ extension Staging {
 
     /// Commits what is staged, now.
     ///
-    /// Blocks: for a command at most `StagingOptions.commandPatience` besides the commit itself.
+    /// Blocks: for a command at most `StagedFileLife.Limits.settle` besides the commits themselves.
+    /// What was last written before it asked is over by then; what is written later it did not ask
+    /// for, and under a storm of writes there is always some.
     package func commitNow(_ reason: CommitReason) -> CommitReport {
         let demand: StagedFileLife.Demand = reason == .command ? .settled : .unconditional
-        let deadline = options.now() + options.commandPatience
+        let deadline = options.now() + options.limits.settle
         var report = CommitReport()
         while true {
             let (outcomes, waiting) = commitLock.withLock { commitAll(demand) }
@@ -95,12 +97,11 @@ extension Staging {
                     report.committed += 1
                 }
             }
-            let soonest = waiting.map(\.until).min() ?? .never
-            if soonest > deadline {
+            guard let last = waiting.map(\.until).filter({ $0 <= deadline }).max() else {
                 report.left = waiting.map(\.node) + report.failures.map(\.node)
                 return report
             }
-            SystemClock.sleep(soonest - options.now())
+            SystemClock.sleep(last - options.now())
         }
     }
 

@@ -80,9 +80,9 @@ package struct CommittedBatch: Hashable, Sendable {
 package enum CommitReason: Hashable, Sendable {
     case snapshot
     case unmount
-    /// A command wants to read.
+    /// A command wants to read what was written before it asked.
     ///
-    /// It waits at most 200 ms and takes nothing that was written within the last 50 ms.
+    /// Takes nothing that was written within the last 50 ms, and waits so long for what was.
     case command
 }
 
@@ -119,8 +119,6 @@ package struct StagingOptions: Sendable {
     package var limits = StagedFileLife.Limits()
     /// How long a memory that lost its name is taken back by a create there.
     package var recallTime: Duration = .seconds(2)
-    /// How long a command waits for files that are being written.
-    package var commandPatience: Duration = .milliseconds(200)
     package var now: @Sendable () -> Moment
     /// Called before a call waits for more than the journal: whoever serves others meanwhile does.
     package var willWait: @Sendable () -> Void = {}
