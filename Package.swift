@@ -118,7 +118,7 @@ let package = Package(
         tests("ModelTests", ["Model"]),
         tests("SQLTests", ["Linux", "SQL", "TestSupport"]),
         tests("FUSETests", ["FUSE", "Linux"]),
-        tests("BlobsTests", ["Blobs", "Linux", "Model", "TestSupport"]),
+        tests("BlobsTests", ["Blobs", "Digest", "Linux", "Model", "TestSupport"]),
         tests("CatalogTests", ["Catalog", "Linux", "Model", "SQL"]),
         tests(
             "LociTests",

@@ -3,8 +3,8 @@
 #define LOCI_CCRYPTO_SHIM_H
 
 // The direct functions, which OpenSSL 3 calls deprecated and keeps: those of <openssl/evp.h> reach
-// the same code by way of a provider. To load that takes 1 to 2 ms of each process that hashes once,
-// as most commands do, and to find it again 0.6 us of each hash; the hash itself takes 0.1.
+// the same code by way of a provider, and to load that takes a fifth of the time of a command that
+// hashes once, as most do; to find it again, most of the time of a short hash.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 

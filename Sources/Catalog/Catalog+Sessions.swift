@@ -58,7 +58,9 @@ package enum RequestKind: String, Hashable, Sendable {
     case forget
 }
 
-/// One question to a mount; the mount deletes it when it is done.
+/// One question to a mount, which deletes it when it is done.
+///
+/// No other has its number, ever.
 package struct RequestRow: Hashable, Sendable {
     package var session: String
     package var kind: RequestKind
@@ -140,11 +142,9 @@ extension CatalogTransaction {
 
     /// Asks a mount for something.
     package func request(_ kind: RequestKind, of session: String) throws(SQLError) -> RequestRow {
-        let number =
-            1
-            + (try reader.statement("SELECT max(seq) FROM request").first {
-                row throws(SQLError) in row.integer(0)
-            } ?? 0)
+        // Not one after those that wait: an answer to one that is done would be taken for its.
+        let number = 1 + (try reader.setting(Setting.lastRequest) ?? 0)
+        try setSetting(Setting.lastRequest, .integer(number))
         try run(
             "INSERT INTO request(session, kind, seq) VALUES (?, ?, ?)",
             .text(session),

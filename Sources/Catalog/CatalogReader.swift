@@ -159,6 +159,8 @@ package enum Setting {
     /// The view that the newest snapshot got.
     package static let lastView = "last_view"
     package static let rootNode = "root_node"
+    /// The number that the newest request to a mount got.
+    static let lastRequest = "last_request"
     /// The newest change, and the newest that retention has cut: a number and a hash.
     static let logHead = "log_head"
     static let logAnchor = "log_anchor"

@@ -45,7 +45,7 @@ enum Terminal {
     /// Ends the process.
     ///
     /// Not `exit`: what it has libraries clean up, threads of ours may be using that have not quite
-    /// ended. It took libcrypto's memory from under one.
+    /// ended.
     static func exit(_ status: Int32) -> Never {
         fflush(nil)
         _exit(status)

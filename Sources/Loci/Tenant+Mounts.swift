@@ -78,7 +78,9 @@ extension Tenant {
             let left = deadline - SystemClock.monotonic()
             if waiting.isEmpty || left <= 0 { return waiting }
             switch watch {
-            case .some(let watch) where (try? watch.wait(timeout: .nanoseconds(left))) != nil: break
+            // It may tell nothing, as where the mount may not set times.
+            case .some(let watch)
+            where (try? watch.wait(timeout: .nanoseconds(min(left, 20_000_000)))) != nil: break
             // Where nothing can be watched, looking once in a while must do.
             default: SystemClock.sleep(.milliseconds(1))
             }

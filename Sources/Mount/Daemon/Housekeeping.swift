@@ -17,6 +17,10 @@ final class Housekeeping: Sendable {
         .seconds(2), .seconds(60)
     )
 
+    /// How many times as long as it worked indexing rests where others commit, and the longest work
+    /// that counts.
+    private static let indexRest: (factor: Int64, longest: Int64) = (3, 100_000_000)
+
     /// Texts that one transaction indexes: a commit of the mount waits some 10 ms for it.
     private static let indexedAtOnce = 50
 
@@ -25,9 +29,11 @@ final class Housekeeping: Sendable {
     private let invalidator: Invalidator
     private let log: MountLog
     private let ending: WakeEvent
-    /// What commits the staged files as they are is not to wait behind what waits for them.
-    private let waiting: RequestInbox
+    /// Requests that wait for files to be over, and those that take them as they are: these are not
+    /// to wait behind those.
+    private let patient: RequestInbox
     private let hurried: RequestInbox
+    private let flushLock = Lock()
     private let stopping = Atomic<Bool>(false)
     /// Whether the log has it already that uses of old paths cannot be written.
     private let isCountingFailed = Atomic<Bool>(false)
@@ -45,14 +51,14 @@ final class Housekeeping: Sendable {
         self.invalidator = invalidator
         self.log = log
         ending = try WakeEvent()
-        waiting = try RequestInbox()
+        patient = try RequestInbox()
         hurried = try RequestInbox()
     }
 
     func start() throws(Errno) {
         removeNamelessForeign()
         let bodies: [(String, @Sendable () -> Void)] = [
-            ("loci-house", { self.answerUntilStopped(self.waiting) }),
+            ("loci-house", { self.answerUntilStopped(self.patient) }),
             ("loci-hurry", { self.answerUntilStopped(self.hurried) }),
             ("loci-chores", doChores),
         ]
@@ -67,7 +73,7 @@ final class Housekeeping: Sendable {
 
     func stop() {
         stopping.store(true, ordering: .releasing)
-        waiting.interrupt()
+        patient.interrupt()
         hurried.interrupt()
         ending.signal()
         for thread in threads.withLock({ $0 }) { thread.join() }
@@ -76,9 +82,9 @@ final class Housekeeping: Sendable {
 
     /// After each look at the change log, on that thread: sees what commands ask for.
     func look(_ reader: CatalogReader) {
-        guard let rows = try? reader.requests(to: catalog.session), !rows.isEmpty else { return }
+        guard let rows = try? reader.requests(to: catalog.session) else { return }
         if rows.contains(where: { $0.kind == .expectLayout }) { expectLayout(reader) }
-        waiting.put(rows.filter { $0.kind != .snapshot })
+        patient.put(rows.filter { $0.kind != .snapshot })
         hurried.put(rows.filter { $0.kind == .snapshot })
     }
 
@@ -110,7 +116,7 @@ final class Housekeeping: Sendable {
         }
     }
 
-    /// Looks for what killed mounts left, on a thread of its own: commands wait for the other one.
+    /// Looks for what killed mounts left, on a thread of its own: commands wait for the others.
     private func watchForKilled() {
         var pause = Duration.zero
         while (try? Poll.isReadable(ending.descriptor, timeout: pause)) == false {
@@ -139,28 +145,35 @@ final class Housekeeping: Sendable {
         Origin(actor: "mount", uid: EffectiveUser.id, pid: RunningProcess.current.id)
     }
 
-    private func answer(_ rows: [RequestRow], _ inbox: RequestInbox) {
+    private func answer(_ seen: [RequestRow], _ inbox: RequestInbox) {
+        // Some were done since they were seen.
+        let rows =
+            (try? catalog.read { reader in try seen.filter { try reader.isWaiting($0) } }) ?? seen
         guard !rows.isEmpty else { return }
-        // Who retires a layout asks first: what was counted so far is to be seen then.
-        flushUses()
         let kinds = Set(rows.map(\.kind))
+        // Who retires a layout asks first: what was counted so far is to be seen then.
+        if kinds.contains(.commit) { flushUses() }
         if kinds != [.expectLayout] {
             let report = staging.commitNow(kinds.contains(.snapshot) ? .snapshot : .command)
             for failure in report.failures { log.write("not committed: \(failure.error)") }
         }
         if kinds.contains(.forget) { staging.cutJournal() }
-        // Before they are finished: a row that looks like one of these is another one afterwards.
-        inbox.drop(rows)
         do {
             try catalog.write(.normal, origin: origin) { transaction in
                 for row in rows { try transaction.finish(row) }
             }
+            inbox.drop(rows)
         } catch {
             log.write("a request could not be answered: \(error)")
         }
     }
 
     private func flushUses() {
+        // Who finds nothing to write waits for whoever is writing it.
+        flushLock.withLock { flushUsesLocked() }
+    }
+
+    private func flushUsesLocked() {
         let uses = fileSystem.uses.take()
         guard !uses.isEmpty else { return }
         do {
@@ -176,20 +189,26 @@ final class Housekeeping: Sendable {
         }
     }
 
-    /// So that a search finds nothing left to do: for half of the time while nobody else commits,
-    /// and down to a tenth the more others do, each of whom may have to wait for it.
+    /// So that a search finds nothing left to do: for half of the time while nobody else commits, and
+    /// down to a quarter the more others do, each of whom may have to wait for it.
     private func indexWaiting() {
         while !stopping.load(ordering: .acquiring) {
             let began = SystemClock.monotonic()
             guard fileSystem.tenant.indexSomeWaiting(atMost: Self.indexedAtOnce) > 0 else { return }
+            let worked = min(SystemClock.monotonic() - began, Self.indexRest.longest)
             flushUses()
             checkpointIfLarge()
-            let worked = SystemClock.monotonic() - began
             let before = catalog.generation
-            SystemClock.sleep(.nanoseconds(worked))
-            let commits = min(catalog.generation - before, 8)
-            SystemClock.sleep(.nanoseconds(worked * Int64(commits)))
+            guard rest(worked) else { return }
+            // Those of this process count twice, when they are made and when they are followed.
+            let commits = Int64((catalog.generation - before) / 2)
+            guard rest(worked * min(commits, Self.indexRest.factor - 1)) else { return }
         }
+    }
+
+    /// Returns false when the mount ends.
+    private func rest(_ nanoseconds: Int64) -> Bool {
+        (try? Poll.isReadable(ending.descriptor, timeout: .nanoseconds(nanoseconds))) == false
     }
 
     private func checkpointIfLarge() {

@@ -9,11 +9,10 @@ final class RequestInbox: Sendable {
 
     init() throws(Errno) { wake = try WakeEvent() }
 
-    /// Puts in all that stands in the catalog, whatever was there.
+    /// Puts in all that stands in the catalog, in place of what was there.
     func put(_ asked: [RequestRow]) {
-        guard !asked.isEmpty else { return }
         rows.withLock { $0 = asked }
-        wake.signal()
+        if !asked.isEmpty { wake.signal() }
     }
 
     /// Waits for `put` or `interrupt`, a second at most, and takes what there is.
@@ -26,7 +25,7 @@ final class RequestInbox: Sendable {
         }
     }
 
-    /// Forgets what was put in again while it was done.
+    /// Forgets what was put in again before it was seen to be done.
     func drop(_ done: [RequestRow]) { rows.withLock { $0.removeAll { done.contains($0) } } }
 
     /// Ends a wait.

@@ -9,6 +9,8 @@ import Synchronization
 extension Staging {
     /// How long the committer lets candidates gather.
     private static let gathering: Duration = .milliseconds(5)
+    /// How long a command's commit lets them gather: it is over when the last one is.
+    private static let commandGathering: Duration = .milliseconds(15)
 
     func commitUntilStopped() {
         while !isStopping.load(ordering: .acquiring) {
@@ -78,12 +80,13 @@ extension Staging {
 
     /// Commits what is staged, now.
     ///
-    /// Blocks: for a command at most `StagedFileLife.Limits.settle` besides the commits themselves.
-    /// What was last written before it asked is over by then; what is written later it did not ask
-    /// for, and under a storm of writes there is always some.
+    /// Blocks: for a command at most `StagingOptions.commandPatience` besides the commits themselves,
+    /// for files with bytes that were written before it asked. What came later it did not ask for,
+    /// and under a storm of writes there is always some.
     package func commitNow(_ reason: CommitReason) -> CommitReport {
         let demand: StagedFileLife.Demand = reason == .command ? .settled : .unconditional
-        let deadline = options.now() + options.limits.settle
+        let asked = options.now()
+        let deadline = asked + options.commandPatience
         var report = CommitReport()
         while true {
             let (outcomes, waiting) = commitLock.withLock { commitAll(demand) }
@@ -97,30 +100,38 @@ extension Staging {
                     report.committed += 1
                 }
             }
-            guard let last = waiting.map(\.until).filter({ $0 <= deadline }).max() else {
+            let soonest = waiting.filter { $0.since <= asked }.map(\.until).min() ?? .never
+            guard soonest <= deadline else {
                 report.left = waiting.map(\.node) + report.failures.map(\.node)
                 return report
             }
-            SystemClock.sleep(last - options.now())
+            let now = options.now()
+            SystemClock.sleep(max(soonest, now + Self.commandGathering) - now)
         }
     }
 
+    /// A file that is not committed, since when it holds what is not, and when to try it again.
+    private typealias Waiting = (node: NodeNumber, since: Moment, until: Moment)
+
     private func commitAll(
         _ demand: StagedFileLife.Demand
-    ) -> (outcomes: [Outcome], waiting: [(node: NodeNumber, until: Moment)]) {
+    ) -> (outcomes: [Outcome], waiting: [Waiting]) {
         let now = options.now()
         var items: [CommitItem] = []
-        var waiting: [(node: NodeNumber, until: Moment)] = []
+        var waiting: [Waiting] = []
         for staged in names.withLock({ Array($0.nodes.values) }) {
-            switch staged.state.withLock({ $0.action(at: now, on: demand) }) {
+            let (action, since) = staged.state.withLock {
+                ($0.action(at: now, on: demand), $0.life.dirtySince ?? now)
+            }
+            switch action {
             case .rest: continue
-            case .wait(let until): waiting.append((staged.node, until))
+            case .wait(let until): waiting.append((staged.node, since, until))
             case .commit:
                 do throws(LociError) {
                     if let item = try seal(staged) { items.append(item) }
                 } catch {
                     _ = noteSealFailure(staged, error)
-                    waiting.append((staged.node, .never))
+                    waiting.append((staged.node, since, .never))
                 }
             }
         }

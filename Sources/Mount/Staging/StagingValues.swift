@@ -1,4 +1,5 @@
 import Linux
+import Loci
 package import Model
 
 /// Who makes a call through the mount.
@@ -82,7 +83,7 @@ package enum CommitReason: Hashable, Sendable {
     case unmount
     /// A command wants to read what was written before it asked.
     ///
-    /// Takes nothing that was written within the last 50 ms, and waits so long for what was.
+    /// Takes nothing that was written within the last 50 ms, and waits for what was.
     case command
 }
 
@@ -119,6 +120,9 @@ package struct StagingOptions: Sendable {
     package var limits = StagedFileLife.Limits()
     /// How long a memory that lost its name is taken back by a create there.
     package var recallTime: Duration = .seconds(2)
+    /// How long a command's commit waits for a file that is being written: longer than the command,
+    /// which says so then.
+    package var commandPatience: Duration = Tenant.mountPatience + .milliseconds(50)
     package var now: @Sendable () -> Moment
     /// Called before a call waits for more than the journal: whoever serves others meanwhile does.
     package var willWait: @Sendable () -> Void = {}

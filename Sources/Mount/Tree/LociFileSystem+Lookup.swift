@@ -140,23 +140,19 @@ extension LociFileSystem {
 
     // MARK: Uses of old paths
 
-    /// The layout whose use is counted when a name with these layouts is looked up: one that was
-    /// listed and is not any more, where no other layout has the name, or in its own tree below
-    /// `.loci/layouts`, which ends as a whole.
+    /// The layout whose use is counted when a name with these layouts is looked up.
+    ///
+    /// One that is not listed, where the listed one has not the name, or in its own tree below
+    /// `.loci/layouts`, which ends as a whole. Also one that never was listed: it may have readers
+    /// all the same, and ends like any other.
     func countedLayout(_ layouts: LayoutSet, _ directory: Directory) -> Layout? {
         guard options.usage, !layouts.contains(.foreign) else { return nil }
         if case .layout(let number) = directory.view {
-            guard let layout = directory.table[number], !layout.isListed,
-                layout.listedSince != nil
-            else { return nil }
+            guard let layout = directory.table[number], !layout.isListed else { return nil }
             return layout
         }
         guard !layouts.contains(directory.table.listed.bit) else { return nil }
-        let live = directory.table.liveLayouts.filter { layouts.contains($0.bit) }
-        guard let newest = live.last, live.allSatisfy({ $0.listedSince != nil }) else {
-            return nil
-        }
-        return newest
+        return directory.table.liveLayouts.last { layouts.contains($0.bit) }
     }
 
     private func count(
