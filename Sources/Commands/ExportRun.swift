@@ -21,6 +21,8 @@ final class ExportRun {
         var memories = 0
         var bytes: Int64 = 0
         var foreign = 0
+        /// Files of tools that are in no directory of this layout.
+        var foreignElsewhere = 0
         /// Kept revisions, where history was asked for.
         var revisions = 0
         /// Directories that are written with their escaped names.
@@ -84,6 +86,13 @@ final class ExportRun {
                 try tree.walk(at: moment) { item in try write(item) }
             } else {
                 try tree.walk(options.layout) { item in try write(item) }
+                // What was refused is told by name.
+                if report.leftOut.isEmpty {
+                    report.foreignElsewhere = max(
+                        0,
+                        try tenant.foreignFileCount() - report.foreign
+                    )
+                }
             }
             if options.history { try writeHistory() }
             try target.finish()

@@ -114,10 +114,19 @@ struct ExportVerb: AsyncParsableCommand {
             [
                 "exported": .integer(Int64(report.memories)), "bytes": .integer(report.bytes),
                 "foreign": .integer(Int64(report.foreign)),
+                "foreignElsewhere": .integer(Int64(report.foreignElsewhere)),
                 "escaped": .integer(Int64(report.escaped)),
                 "revisions": .integer(Int64(report.revisions)),
                 "leftOut": report.leftOut.json,
             ]
+        }
+        if report.foreignElsewhere > 0 {
+            let files = Grouped.counted(report.foreignElsewhere, "file")
+            Words.note(
+                "not in the export: \(files) that tools keep in directories of other layouts. "
+                    + "--layout N exports those of a live one, .loci/foreign of a mount shows what "
+                    + "ended ones left, and loci backup create copies all."
+            )
         }
         if report.escaped > 0 {
             Words.note(

@@ -13,6 +13,8 @@ struct LeftOut {
     private var items: [Item] = []
     private var seen: Set<MemoryID> = []
 
+    var isEmpty: Bool { items.isEmpty }
+
     mutating func note(_ path: NamePath, _ memory: MemoryID?, _ error: LociError) {
         if let memory { seen.insert(memory) }
         items.append(Item(path: path, memory: memory, revision: nil, error: error))

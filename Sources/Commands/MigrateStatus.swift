@@ -230,7 +230,7 @@ enum StatusText {
         case .none, .aborted, .retired: "plan SCHEME, start SCHEME"
         case .planned: "start"
         case .preparing where status.errors > 0 && status.preparer == nil:
-            "errors, retry, abort"
+            status.isPaused ? "resume, then errors, retry; abort" : "errors, retry, abort"
         case .preparing where status.preparer == nil: "the same start again, abort"
         case .preparing: "\(control), abort; it goes live by itself"
         case .moving: "cutover (need not wait for the blobs), \(control), throttle, abort"

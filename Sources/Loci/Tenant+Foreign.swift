@@ -55,6 +55,11 @@ extension Tenant {
         }
     }
 
+    /// How many foreign files and links there are, in directories of any layout, also ended ones.
+    package func foreignFileCount() throws(LociError) -> Int {
+        try catalog.read { reader in try reader.foreignFiles().count }
+    }
+
     /// How many foreign files, directories and links there are.
     package func foreignCount() throws(LociError) -> Int {
         try catalog.read { reader in

@@ -90,6 +90,35 @@ struct ExportTests {
         #expect(cut.status == 9 && cut.errors.contains("ends before its end"), "\(cut.errors)")
     }
 
+    @Test("says how many files of tools are in no directory of the layout, and so not in it")
+    func foreignElsewhere() throws {
+        let sandbox = try Sandbox(store: "user={user}/topic={topic}")
+        try sandbox.must(
+            """
+            mkdir -p src/bob/auth mnt; echo a >src/bob/auth/a.md
+            loci import src --scheme-of-source '{user}/{topic}' -q; loci mount store mnt
+            echo x >mnt/user=bob/.one; echo y >mnt/user=bob/.two; echo z >mnt/.root
+            """
+        )
+        let whole = try sandbox.must("loci export before --json")
+        #expect(try whole.json.first?["foreign"] == 3)
+        #expect(try whole.json.first?["foreignElsewhere"] == 0)
+        try sandbox.must(
+            """
+            loci migrate start 'topic={topic}/user={user}' -q; loci migrate cutover -q
+            """
+        )
+        let part = try sandbox.must("loci export after --json")
+        let told = try #require(try part.json.first)
+        #expect(told["foreign"] == 1 && told["foreignElsewhere"] == 2)
+        #expect(part.errors.contains("2 files that tools keep"), "\(part.errors)")
+        let old = try sandbox.must("loci export old --layout 1")
+        #expect(!old.errors.contains("tools keep"), "\(old.errors)")
+        try sandbox.must("loci migrate retire --force --yes -q; ls mnt/.loci/foreign")
+        let ended = try sandbox.must("loci export ended")
+        #expect(ended.errors.contains("2 files that tools keep"), "\(ended.errors)")
+    }
+
     @Test("never writes a foreign file where its archive stands; an import takes that if asked")
     func foreignArchive() throws {
         let sandbox = try Sandbox(store: "user={user}")
