@@ -146,6 +146,7 @@ final class Housekeeping: Sendable {
     }
 
     private func answer(_ seen: [RequestRow], _ inbox: RequestInbox) {
+        guard !seen.isEmpty else { return }
         // Some were done since they were seen.
         let rows =
             (try? catalog.read { reader in try seen.filter { try reader.isWaiting($0) } }) ?? seen
