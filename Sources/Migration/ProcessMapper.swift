@@ -141,11 +141,11 @@ public final class ProcessMapper: Mapper {
 }
 
 /// A mapper that has questions of its own in store, and can keep them back.
-protocol HoldableMapper: Mapper {
+package protocol HoldableMapper: Mapper {
     /// Whether nothing more is to be asked for now; what is asked is still answered.
     func hold(_ isHeld: Bool)
 }
 
 extension ProcessMapper: HoldableMapper {
-    func hold(_ isHeld: Bool) { engine.withLock { $0?.state }?.put(.hold(isHeld)) }
+    package func hold(_ isHeld: Bool) { engine.withLock { $0?.state }?.put(.hold(isHeld)) }
 }

@@ -1,6 +1,7 @@
 import Linux
 import Loci
 import Migration
+import Synchronization
 import Testing
 
 @Suite("Mappers that are programs")
@@ -196,11 +197,11 @@ struct ProcessMapperTests {
                 say(memory, fields={"topic": "t" + memory["name"][1:-3]})
             """
         )
-        async let started = rig.map(try script.mapper())
+        let mapper = WatchedMapper(try script.mapper())
+        async let started = rig.map(mapper)
         while script.asked.isEmpty { try await Task.sleep(for: .milliseconds(5)) }
         try rig.migrator.pause(origin: Scratch.origin)
-        // Some ticks of the preparer, which looks for pauses.
-        try await Task.sleep(for: .seconds(2))
+        while !mapper.isHeld { try await Task.sleep(for: .milliseconds(5)) }
         _ = try File.open(script.directory + "/go", [.writeOnly, .create])
         while script.asked.count < 16 { try await Task.sleep(for: .milliseconds(5)) }
         try await Task.sleep(for: .milliseconds(500))
@@ -221,6 +222,28 @@ struct ProcessMapperTests {
         #expect(code == .wrongState)
         #expect(script.processes.allSatisfy { !$0.exists })
         try await rig.tenant.expectClean()
+    }
+}
+
+/// A mapper that tells whether it was told to hold.
+private final class WatchedMapper: HoldableMapper {
+    private let mapper: ProcessMapper
+    private let held = Mutex(false)
+
+    init(_ mapper: ProcessMapper) { self.mapper = mapper }
+
+    var identity: String { mapper.identity }
+    var width: Int { mapper.width }
+    var isHeld: Bool { held.withLock { $0 } }
+
+    func begin() async throws(LociError) { try await mapper.begin() }
+    func end() async { await mapper.end() }
+    func fields(for input: MapperInput) async throws -> MapperOutcome {
+        try await mapper.fields(for: input)
+    }
+    func hold(_ isHeld: Bool) {
+        mapper.hold(isHeld)
+        held.withLock { $0 = isHeld }
     }
 }
 
