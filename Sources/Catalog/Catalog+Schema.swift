@@ -9,12 +9,15 @@
 ///
 /// Constraints make a broken state impossible to commit: one name is one node, at most one layout
 /// is building, one is listed and one the target.
+///
+/// `entry.type` is the type of the entry's node, `mode >> 12`, which never changes: a listing of
+/// names reads one index and nothing else.
 enum Schema {
     /// `PRAGMA application_id`: "Loci".
     static let applicationID: Int64 = 0x4c6f_6369
 
     /// `PRAGMA user_version`.
-    static let version: Int64 = 4
+    static let version: Int64 = 5
 
     static let ddl = """
         CREATE TABLE setting(
@@ -53,9 +56,10 @@ enum Schema {
             directory INTEGER NOT NULL, name BLOB NOT NULL,
             node INTEGER NOT NULL, layouts INTEGER NOT NULL CHECK (layouts > 0),
             since INTEGER NOT NULL,
+            type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 15),
             PRIMARY KEY (directory, name)) STRICT, WITHOUT ROWID;
-        CREATE INDEX entry_node ON entry(node);
-        CREATE INDEX entry_listing ON entry(directory, node);
+        CREATE INDEX entry_node ON entry(node, layouts);
+        CREATE INDEX entry_listing ON entry(directory, node, layouts, type);
         CREATE INDEX entry_foreign ON entry(directory)
             WHERE layouts >= \(LayoutSet.foreign.rawValue);
 

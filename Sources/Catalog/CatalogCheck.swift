@@ -148,6 +148,14 @@ package enum CatalogCheck {
         ),
         Question(
             rule: 2,
+            message: "an entry has another type than its node",
+            sql: """
+                SELECT CAST(e.name AS TEXT) FROM entry e JOIN node n ON n.number = e.node
+                WHERE e.type <> n.mode >> 12
+                """
+        ),
+        Question(
+            rule: 2,
             message: "an entry of a served layout is in a directory that is not there",
             sql: """
                 SELECT CAST(e.name AS TEXT) FROM entry e LEFT JOIN node n ON n.number = e.directory

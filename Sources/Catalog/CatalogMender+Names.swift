@@ -132,6 +132,28 @@ extension CatalogMender {
                 "was in a directory that is not there; what it names gets its place anew"
             )
         }
+        try mendTypes()
+    }
+
+    /// Last, as nodes were made again above.
+    private mutating func mendTypes() throws {
+        let wrong = try entries(
+            """
+            SELECT directory, name, node, layouts, since FROM entry e
+            WHERE type <> (SELECT mode >> 12 FROM node WHERE number = e.node)
+            """
+        )
+        for entry in wrong {
+            try note(2, entry.name.description, "is listed as what it is again")
+            try tx.run(
+                """
+                UPDATE entry SET type = (SELECT mode >> 12 FROM node WHERE number = entry.node)
+                WHERE directory = ? AND name = ?
+                """,
+                .integer(Int64(entry.directory.rawValue)),
+                .blob(entry.name.bytes)
+            )
+        }
     }
 
     private mutating func mendLost(_ entry: Entry, _ table: LayoutTable) throws {

@@ -62,6 +62,27 @@ extension CatalogReader {
         return try statement.step() ? Node(statement) : nil
     }
 
+    /// In which directory the layouts of `set` have a directory, and which of them do.
+    ///
+    /// The request path: one index, no allocation but the statement's own.
+    package func home(
+        of directory: NodeNumber,
+        layouts set: LayoutSet
+    ) throws(SQLError) -> (directory: NodeNumber, layouts: LayoutSet)? {
+        let statement = try statement(
+            """
+            SELECT directory, layouts FROM entry INDEXED BY entry_node
+            WHERE node = ? AND layouts & ? != 0
+            """
+        )
+        defer { statement.reset() }
+        try statement.bind(Int64(directory.rawValue), at: 1)
+        try statement.bind(set.rawValue, at: 2)
+        guard try statement.step() else { return nil }
+        let above = NodeNumber(UInt64(statement.integer(0)))
+        return (above, LayoutSet(rawValue: statement.integer(1)))
+    }
+
     /// All names of a node in the layouts of `set`.
     ///
     /// A directory has one; a memory one a layout.
@@ -106,15 +127,24 @@ extension CatalogReader {
         ) { row in try body(Entry(row), Node(row, from: 5)) }
     }
 
-    /// A row of a listing that wants names.
+    /// A row of a listing, without its name.
     package struct ListedName {
         package let node: NodeNumber
         package let layouts: LayoutSet
-        /// Type and permissions, as in `st_mode`.
-        package let mode: UInt32
+        /// As in `st_mode`, without the permissions.
+        package let type: UInt32
+
+        package var isDirectory: Bool { type == 0o040000 }
+
+        /// The columns `node, layouts, type` after the first.
+        fileprivate init(_ row: any SQLStatement) {
+            node = NodeNumber(UInt64(row.integer(1)))
+            layouts = LayoutSet(rawValue: row.integer(2))
+            type = UInt32(truncatingIfNeeded: row.integer(3)) << 12
+        }
     }
 
-    /// As `list`, without what only attributes need.
+    /// As `list`, by names and what an index has of them.
     ///
     /// The bytes of a name are valid during the call only.
     package func listNames(
@@ -125,7 +155,30 @@ extension CatalogReader {
     ) throws {
         try listing(
             """
-            SELECT e.name, e.node, e.layouts, n.mode
+            SELECT name, node, layouts, type FROM entry INDEXED BY entry_listing
+            WHERE directory = ? AND node > ? AND layouts & ? != 0
+            ORDER BY node
+            """,
+            directory,
+            set,
+            after
+        ) { row in
+            unsafe try row.withBytes(0) { name in unsafe try body(name.bytes, ListedName(row)) }
+        }
+    }
+
+    /// As `listNames`, with what a lookup of each would answer.
+    package func listNodes(
+        _ directory: NodeNumber,
+        layouts set: LayoutSet,
+        after: NodeNumber,
+        _ body: (RawSpan, ListedName, Node) throws -> Bool
+    ) throws {
+        try listing(
+            """
+            SELECT e.name, e.node, e.layouts, e.type,
+                   n.number, n.kind, n.memory, n.revision, n.size, n.mode, n.uid, n.gid,
+                   n.mtime, n.ctime
             FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
             WHERE e.directory = ? AND e.node > ? AND e.layouts & ? != 0
             ORDER BY e.node
@@ -134,13 +187,8 @@ extension CatalogReader {
             set,
             after
         ) { row in
-            let listed = ListedName(
-                node: NodeNumber(UInt64(row.integer(1))),
-                layouts: LayoutSet(rawValue: row.integer(2)),
-                mode: UInt32(truncatingIfNeeded: row.integer(3))
-            )
-            return unsafe try row.withBytes(0) { name in
-                unsafe try body(name.bytes, listed)
+            unsafe try row.withBytes(0) { name in
+                unsafe try body(name.bytes, ListedName(row), Node(row, from: 4))
             }
         }
     }

@@ -78,7 +78,10 @@ extension CatalogTransaction {
             try unlink(existing, layouts: existing.layouts, until: since)
         }
         try reader.statement(
-            "INSERT INTO entry(directory, name, node, layouts, since) VALUES (?, ?, ?, ?, ?)"
+            """
+            INSERT INTO entry(directory, name, node, layouts, since, type)
+            VALUES (?1, ?2, ?3, ?4, ?5, (SELECT mode >> 12 FROM node WHERE number = ?3))
+            """
         ).run { (values) throws(SQLError) in
             try values.add(Int64(directory.rawValue))
             try values.add(name.bytes)

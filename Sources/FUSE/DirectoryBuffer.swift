@@ -16,6 +16,8 @@ package struct DirectoryBuffer: ~Copyable {
     package let withEntries: Bool
     private let room: UnsafeMutableRawBufferPointer
     private var count = 0
+    /// Of the entry that was added last; 0 without one.
+    package private(set) var lastCookie: UInt64 = 0
 
     init(_ room: UnsafeMutableRawBufferPointer, withEntries: Bool) {
         unsafe self.room = room
@@ -29,7 +31,7 @@ package struct DirectoryBuffer: ~Copyable {
     package var isEmpty: Bool { count == 0 }
 
     /// Takes back all that was added.
-    package mutating func clear() { count = 0 }
+    package mutating func clear() { (count, lastCookie) = (0, 0) }
 
     /// Adds a name with what a lookup of it would answer, or does nothing if it does not fit.
     ///
@@ -83,6 +85,7 @@ package struct DirectoryBuffer: ~Copyable {
         unsafe name.withUnsafeBytes { unsafe tail.copyMemory(from: $0) }
         for index in nameStart + name.byteCount..<length { unsafe target[index] = 0 }
         count += length
+        lastCookie = cookie
         return true
     }
 }

@@ -10,7 +10,7 @@ import Testing
 enum Damage: String, CaseIterable, Sendable, CustomTestStringConvertible {
     // Of one memory.
     case nodeSize, nodeLost, nodeOfAnother, nodeNumberWrong, nodeKind
-    case entryLost, entryMoved, entryRenamed, entryDoubled, entryToNowhere
+    case entryLost, entryMoved, entryRenamed, entryDoubled, entryToNowhere, entryType
     case memoryLost, revisionLost, revisionSize, revisionHash, revisionSizeAndHash
     case revisionKey, revisionKeyInvalid, revisionSince, falseTrash, collectableNamed
     case blobGone, blobChanged, blobCut, blobMoved, blobGoneUnlessStaged, textLost
@@ -142,10 +142,11 @@ private struct Victim {
         case .entryRenamed: "UPDATE entry SET name = CAST('x' AS BLOB) WHERE node = \(node)"
         case .entryDoubled:
             """
-            INSERT INTO entry SELECT directory, CAST('twice-\(name)' AS BLOB), node, layouts, since
+            INSERT INTO entry SELECT directory, CAST('twice-\(name)' AS BLOB), node, layouts, since, type
             FROM entry WHERE node = \(node)
             """
         case .entryToNowhere: "UPDATE entry SET node = 99 WHERE node = \(node)"
+        case .entryType: "UPDATE entry SET type = 4 WHERE node = \(node)"
         case .memoryLost: "DELETE FROM memory WHERE id = \(memory)"
         case .revisionLost: "DELETE FROM revision WHERE \(current)"
         case .revisionSize: "UPDATE revision SET size = size + 5 WHERE \(current)"
@@ -175,7 +176,7 @@ private struct Victim {
         case .rootLost: "DELETE FROM node WHERE number = 4294967296"
         case .trashedNamed:
             """
-            INSERT INTO entry SELECT \(directory("empty")), name, node, 1, 1 FROM memory
+            INSERT INTO entry SELECT \(directory("empty")), name, node, 1, 1, 8 FROM memory
             WHERE trashed IS NOT NULL
             """
         case .listedLost: "UPDATE layout SET listed = 0"

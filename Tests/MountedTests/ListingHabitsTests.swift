@@ -47,26 +47,30 @@ struct ListingHabitsTests {
         #expect(habits.begin(0) == .full)
     }
 
-    @Test("a directory that was listed by names is listed in full the next time, whoever asks")
-    func alternates() {
+    @Test("a directory is listed by names for whoever wants names, and in full for the others")
+    func listsAsWished() {
         let listings = NamesListings()
         let (first, second) = (NodeID(7), NodeID(8))
         #expect(listings.begin(first, .full) == .full && !listings.contains(first))
         #expect(listings.begin(first, .names) == .names && listings.contains(first))
         #expect(listings.begin(second, .allButOne) == .allButOne && !listings.contains(second))
-        #expect(listings.begin(first, .names) == .full && !listings.contains(first))
+        #expect(listings.begin(first, .names) == .names && listings.contains(first))
+        #expect(listings.begin(first, .full) == .full && !listings.contains(first))
         #expect(listings.begin(first, .names) == .names && listings.contains(first))
         #expect(listings.begin(first, .allButOne) == .allButOne && !listings.contains(first))
     }
 
-    @Test("where a file is looked up that was listed by its name only, nobody gets names only")
+    @Test("where a process looks up two files that were listed by name, nobody gets names only")
     func pauses() {
         let listings = NamesListings()
         #expect(listings.begin(NodeID(7), .names) == .names)
-        listings.noteLookup(in: NodeID(8))
+        for _ in 1...2 { listings.noteLookup(in: NodeID(8), by: 100) }
         #expect(listings.begin(NodeID(9), .names) == .names)
-        listings.noteLookup(in: NodeID(7))
-        #expect(listings.begin(NodeID(10), .names) == .full)
+        for pid in [Int32(100), 101, 100] { listings.noteLookup(in: NodeID(7), by: pid) }
+        #expect(listings.begin(NodeID(10), .names) == .names)
+        listings.noteLookup(in: NodeID(9), by: 100)
+        #expect(!listings.contains(NodeID(7)))
+        #expect(listings.begin(NodeID(11), .names) == .full)
     }
 
     @Test("so many directories are known to have been listed by names; the others are full")
@@ -76,7 +80,8 @@ struct ListingHabitsTests {
         for number in 1...limit { #expect(listings.begin(NodeID(number), .names) == .names) }
         #expect(listings.begin(NodeID(limit + 1), .names) == .full)
         #expect(listings.contains(NodeID(1)) && listings.contains(NodeID(limit)))
-        #expect(listings.begin(NodeID(1), .names) == .full)
+        #expect(listings.begin(NodeID(1), .names) == .names)
+        #expect(listings.begin(NodeID(1), .full) == .full)
         #expect(listings.begin(NodeID(limit + 1), .names) == .names)
     }
 
@@ -98,6 +103,10 @@ struct ListingHabitsTests {
         }
 
         var lookups: UInt64 { mounted.daemon.fileSystem.requestCounts["lookup"] }
+        var listings: UInt64 {
+            let counts = mounted.daemon.fileSystem.requestCounts
+            return counts["readdir"] + counts["readdirplus"]
+        }
 
         func names(_ directory: String) throws -> [String] {
             try File.open(mounted.full(directory), [.readOnly, .directory]).entries()
@@ -121,7 +130,7 @@ struct ListingHabitsTests {
 
     private static let ten = (0..<10).map { "\($0).md" }
 
-    @Test("who lists and looks at nothing gets names; a listing after it is a full one again")
+    @Test("who lists and looks at nothing gets names; once somebody looks, listings are full again")
     func listsNames() async throws {
         let counted = try await Counted()
         let mounted = counted.mounted
@@ -131,19 +140,28 @@ struct ListingHabitsTests {
                 #expect(names == Self.ten)
             }
         }
-        // The last one was listed by names: what it names is not known to the kernel.
-        mounted.daemon.invalidator.flush()
-        let first = try counted.lookups {
-            for name in Self.ten { _ = try mounted.status("\(counted.directories[2])/\(name)") }
-        }
-        #expect(first >= 10)
-        // The second one too, but here it is listed again before.
-        let second = try counted.onThread {
-            try counted.lookups {
+        // Whoever lists them again asks nothing, and the kernel knows none of the files: each is
+        // looked up. That tells what is wanted now.
+        let first = try counted.onThread {
+            let before = counted.listings
+            defer {
+                #expect(counted.listings == before)
+            }
+            return try counted.lookups {
                 let names = try counted.names(counted.directories[1])
                 #expect(names == Self.ten)
+                for name in names { _ = try mounted.status("\(counted.directories[1])/\(name)") }
+            }
+        }
+        #expect(first >= 10)
+        mounted.daemon.invalidator.flush()
+        // So the next directory, which was listed by names too, is listed again.
+        let second = try counted.onThread {
+            try counted.lookups {
+                let names = try counted.names(counted.directories[2])
+                #expect(names == Self.ten)
                 for name in Self.ten {
-                    let status = try mounted.status("\(counted.directories[1])/\(name)")
+                    let status = try mounted.status("\(counted.directories[2])/\(name)")
                     #expect(status.st_size == 6 && status.st_mode & S_IFMT == S_IFREG)
                 }
             }

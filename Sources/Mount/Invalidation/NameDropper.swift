@@ -200,11 +200,15 @@ struct NameDropper {
         guard let building = table.building else { return }
         var pending = [building.root]
         while let directory = pending.popLast() {
-            try reader.list(directory, layouts: building.bit, after: NodeNumber(0)) { entry, node in
-                if entry.layouts.isDisjoint(with: table.resolvable) {
-                    invalidator.drop(entry.name, in: directory, .expire, table)
-                } else if node.kind == .directory {
-                    pending.append(node.number)
+            try reader.listNames(
+                directory,
+                layouts: building.bit,
+                after: NodeNumber(0)
+            ) { name, row in
+                if row.layouts.isDisjoint(with: table.resolvable) {
+                    invalidator.drop(try Name(name), in: directory, .expire, table)
+                } else if row.isDirectory {
+                    pending.append(row.node)
                 }
                 return true
             }
@@ -222,12 +226,13 @@ struct NameDropper {
         let all = table.all.filter { $0.state != .building && $0.state != .cleared }
             .reduce(LayoutSet()) { $0.union($1.bit) }
         var shared: [NodeNumber] = []
-        try reader.list(directory, layouts: all, after: NodeNumber(0)) { entry, node in
-            let live = table.liveLayouts.filter { entry.layouts.contains($0.bit) }
-            if node.kind == .directory, live.count > 1 { shared.append(node.number) }
+        try reader.listNames(directory, layouts: all, after: NodeNumber(0)) { name, row in
+            let live = table.liveLayouts.filter { row.layouts.contains($0.bit) }
+            if row.isDirectory, live.count > 1 { shared.append(row.node) }
             if live.count < table.liveLayouts.count {
-                invalidator.drop(entry.name, in: directory, .expire, table)
-                if node.kind == .directory { directories.append((entry.name, directory)) }
+                let name = try Name(name)
+                invalidator.drop(name, in: directory, .expire, table)
+                if row.isDirectory { directories.append((name, directory)) }
             }
             return true
         }

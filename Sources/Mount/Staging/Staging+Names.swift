@@ -121,7 +121,7 @@ extension Staging {
         _ directory: NodeNumber,
         after: NodeNumber = NodeNumber(0)
     ) -> [Unborn] {
-        guard unbornCount.load(ordering: .acquiring) > 0 else { return [] }
+        guard hasUnborn else { return [] }
         let found = names.withLock { names -> [Unborn] in
             var found: [Unborn] = []
             for (name, node) in names.unborn[directory] ?? [:] where node > after {
@@ -136,9 +136,12 @@ extension Staging {
         return found.sorted { $0.node < $1.node }
     }
 
+    /// Whether there are unborn files.
+    package var hasUnborn: Bool { unbornCount.load(ordering: .acquiring) > 0 }
+
     /// Whether a directory has unborn files: then it is not empty, whatever the catalog says.
     package func hasNames(in directory: NodeNumber) -> Bool {
-        guard unbornCount.load(ordering: .acquiring) > 0 else { return false }
+        guard hasUnborn else { return false }
         return names.withLock { $0.unborn[directory] != nil }
     }
 

@@ -13,23 +13,46 @@ extension LociFileSystem {
         let attempt = Attempt(request, node)
         let thread = thread(attempt.thread)
         defer { finish(thread) }
+        if isEnd(node, cookie) {
+            return request.reply(listing)
+        }
         let lister = lister(of: request, node, cookie, listing.withEntries)
         do {
             var generation = staging.commitGeneration
-            try list(Place(node), ListingCursor(cookie), lister, into: &listing, thread)
+            var isComplete = try list(
+                Place(node),
+                ListingCursor(cookie),
+                lister,
+                into: &listing,
+                thread
+            )
             // As in `steady`: a row from before a commit has a size and a time that are not true
             // any more, and the kernel would keep them.
             while staging.commitGeneration != generation {
                 listing.clear()
                 generation = staging.commitGeneration
-                try list(Place(node), ListingCursor(cookie), lister, into: &listing, thread)
+                isComplete = try list(
+                    Place(node),
+                    ListingCursor(cookie),
+                    lister,
+                    into: &listing,
+                    thread
+                )
             }
-            let isEnd = listing.isEmpty
+            if isComplete, !listing.isEmpty {
+                let seen = thread.seenGeneration
+                listingEnds.note(node, after: listing.lastCookie, generation: seen)
+            }
             request.reply(listing)
-            if isEnd { namesListings.end(node) }
         } catch {
             request.fail(errno(of: error, attempt))
         }
+    }
+
+    /// Whether a listing that was read to here is known to be at its end.
+    private func isEnd(_ node: NodeID, _ cookie: UInt64) -> Bool {
+        cookie != 0 && !staging.hasUnborn
+            && listingEnds.contains(node, after: cookie, generation: catalog.generation)
     }
 
     /// Who lists a directory, and what for.
@@ -57,18 +80,21 @@ extension LociFileSystem {
         return Lister(pid: pid, manner: namesListings.begin(node, habits.begin(pid)))
     }
 
+    /// Returns whether all that the catalog has is in the listing now.
     private func list(
         _ place: Place,
         _ cursor: ListingCursor,
         _ lister: Lister,
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
-    ) throws {
-        guard try addDots(place, cursor, &listing, thread) else { return }
+    ) throws -> Bool {
         switch place {
-        case .special(.foreign):
-            guard try directory(place, thread.current()) != nil else { return }
-            try listCatalog(place, cursor, lister, into: &listing, thread)
+        case .root, .node, .view, .special(.foreign):
+            return try listCatalog(place, cursor, lister, into: &listing, thread)
+        default: break
+        }
+        guard addDots(place, above: parent(of: place), cursor, &listing) else { return false }
+        switch place {
         case .special(let special):
             try list(special, cursor, into: &listing, thread.current())
         case .meta(let number): try listMeta(number, cursor, into: &listing, thread.current())
@@ -77,56 +103,45 @@ extension LociFileSystem {
         case .generated(let number):
             let after = if case .after(_, let node) = cursor { node.rawValue } else { UInt64(0) }
             try listChildren(of: number, after: after, into: &listing)
-        case .root, .node, .view: try listCatalog(place, cursor, lister, into: &listing, thread)
+        case .root, .node, .view: break
         }
+        return false
     }
 
     private func addDots(
         _ place: Place,
+        above: NodeID,
         _ cursor: ListingCursor,
-        _ listing: inout DirectoryBuffer,
-        _ thread: ThreadReader
-    ) throws -> Bool {
-        let id = place.id
+        _ listing: inout DirectoryBuffer
+    ) -> Bool {
+        let (dot, dots): ([UInt8], [UInt8]) = ([ASCII.dot], [ASCII.dot, ASCII.dot])
         if cursor == .start {
-            let dot: [UInt8] = [ASCII.dot]
-            guard
-                listing.add(
-                    dot,
-                    id,
-                    mode: S_IFDIR,
-                    cookie: 1
-                )
-            else {
-                return false
-            }
+            guard listing.add(dot, place.id, mode: S_IFDIR, cookie: 1) else { return false }
         }
         if cursor == .start || cursor == .afterDot {
-            let dots: [UInt8] = [ASCII.dot, ASCII.dot]
-            return listing.add(
-                dots,
-                try parent(of: place, thread.current()),
-                mode: S_IFDIR,
-                cookie: 2
-            )
+            return listing.add(dots, above, mode: S_IFDIR, cookie: 2)
         }
         return true
     }
 
-    /// The directory above; the root is its own.
-    private func parent(of place: Place, _ reader: CatalogReader) throws -> NodeID {
+    /// The directory above one that Loci makes.
+    private func parent(of place: Place) -> NodeID {
         switch place {
-        case .node(let number), .view(_, let number):
-            guard let directory = try directory(place, reader) else { return place.id }
-            if directory.table.liveLayouts.contains(where: { $0.root == number }) {
-                return place == .root ? place.id : Place.special(.layouts).id
-            }
-            let above = try reader.entries(of: number, layouts: directory.resolvable).first
-            return above.map { directory.id(of: $0.directory) } ?? place.id
-        case .special(.loci), .root: return Place.root.id
-        case .generated: return Place.special(.search).id
-        case .special: return Place.special(.loci).id
-        case .meta, .past: return place.id
+        case .special(.loci), .root: Place.root.id
+        case .generated: Place.special(.search).id
+        case .special: Place.special(.loci).id
+        case .meta, .past, .node, .view: place.id
+        }
+    }
+
+    /// The directory above one of the catalog's; the root is its own.
+    private func parent(of place: Place, _ directory: Directory, _ home: Home) -> NodeID {
+        switch place {
+        case .node, .view:
+            if let above = home.above { return directory.id(of: above) }
+            let isRoot = directory.table.liveLayouts.contains { $0.root == directory.number }
+            return isRoot ? Place.special(.layouts).id : place.id
+        default: return parent(of: place)
         }
     }
 
@@ -134,39 +149,42 @@ extension LociFileSystem {
     private func listingLayout(
         of directory: Directory,
         _ cursor: ListingCursor,
-        _ reader: CatalogReader
-    ) throws -> (slot: Int, set: LayoutSet)? {
+        _ home: Home
+    ) -> (slot: Int, set: LayoutSet)? {
         if case .after(let slot, _) = cursor {
             if slot == ListingCursor.foreignSlot { return (slot, .foreign) }
             let layout = directory.table.liveLayouts.first { $0.slot == slot }
             return layout.map { (slot, $0.bit.union(.foreign)) }
         }
-        let set = try layouts(of: directory, reader)
         if let layout = directory.table.layout(
-            forDirectoryIn: set,
+            forDirectoryIn: home.layouts,
             preferring: directory.preferred
         ) {
             return (layout.slot, layout.bit.union(.foreign))
         }
-        return set.contains(.foreign) ? (ListingCursor.foreignSlot, .foreign) : nil
+        return home.layouts.contains(.foreign) ? (ListingCursor.foreignSlot, .foreign) : nil
     }
 
+    /// Returns whether all that the catalog has is in the listing now.
     private func listCatalog(
         _ place: Place,
         _ cursor: ListingCursor,
         _ lister: Lister,
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
-    ) throws {
+    ) throws -> Bool {
         let after =
             if case .after(_, let node) = cursor { node } else { NodeNumber(0) }
         // Staged names first: a birth commits its row before it leaves the overlay.
         var unborn =
             try number(place, thread.current()).map { staging.list($0, after: after) } ?? []
         let reader = try thread.current()
-        guard let directory = try directory(place, reader),
-            let (slot, set) = try listingLayout(of: directory, cursor, reader)
-        else { return }
+        guard let directory = try directory(place, reader) else { return false }
+        let home = if case .after = cursor { Home() } else { try home(of: directory, reader) }
+        let above = parent(of: place, directory, home)
+        guard addDots(place, above: above, cursor, &listing),
+            let (slot, set) = listingLayout(of: directory, cursor, home)
+        else { return false }
         unborn.reverse()
         var isFull = false
         if lister.manner == .names {
@@ -178,20 +196,20 @@ extension LociFileSystem {
             }
         } else {
             var withholds = lister.manner == .allButOne
-            try reader.list(directory.number, layouts: set, after: after) { entry, node in
-                guard add(&unborn, before: node.number, slot, &listing) else {
+            try reader.listNodes(directory.number, layouts: set, after: after) { name, row, node in
+                guard add(&unborn, before: row.node, slot, &listing) else {
                     isFull = true
                     return false
                 }
-                let cookie = ListingCursor.after(slot: slot, node.number).cookie
-                if withholds, node.mode & S_IFMT != S_IFDIR {
+                let cookie = ListingCursor.after(slot: slot, row.node).cookie
+                if withholds, !row.isDirectory {
                     withholds = false
-                    let id = NodeID(node.number.rawValue)
-                    isFull = !listing.add(entry.name.bytes, id, mode: node.mode, cookie: cookie)
+                    let id = NodeID(row.node.rawValue)
+                    isFull = !listing.add(name: name, node: id, mode: row.type, cookie: cookie)
                     if !isFull { habits.noteWithheld(from: lister.pid) }
                 } else {
-                    let shown = try self.entry(of: node, layouts: entry.layouts, in: directory)
-                    isFull = !listing.add(entry.name.bytes, shown, cookie: cookie)
+                    let shown = try self.entry(of: node, layouts: row.layouts, in: directory)
+                    isFull = !listing.add(name: name, entry: shown, cookie: cookie)
                 }
                 return !isFull
             }
@@ -199,6 +217,7 @@ extension LociFileSystem {
         while !isFull, let next = unborn.popLast() {
             isFull = !add(next, slot, &listing)
         }
+        return !isFull
     }
 
     /// Adds a row of names; a directory with its attributes, as whoever reads it goes down into it.
@@ -211,15 +230,14 @@ extension LociFileSystem {
         _ listing: inout DirectoryBuffer
     ) throws -> Bool {
         let cookie = ListingCursor.after(slot: slot, row.node).cookie
-        let isDirectory = row.mode & S_IFMT == S_IFDIR
-        if isDirectory, listing.withEntries, let node = try reader.node(row.node) {
+        if row.isDirectory, listing.withEntries, let node = try reader.node(row.node) {
             let entry = try entry(of: node, layouts: row.layouts, in: directory)
             return listing.add(name: name, entry: entry, cookie: cookie)
         }
         return listing.add(
             name: name,
             node: NodeID(row.node.rawValue),
-            mode: row.mode,
+            mode: row.type,
             cookie: cookie
         )
     }

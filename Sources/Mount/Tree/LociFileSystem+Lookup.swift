@@ -20,7 +20,7 @@ extension LociFileSystem {
             if let entry = try find(name, in: Place(parent), who, thread) {
                 if entry.attributes.mode & S_IFMT != S_IFDIR {
                     habits.noteLookup(by: who.pid)
-                    namesListings.noteLookup(in: parent)
+                    namesListings.noteLookup(in: parent, by: who.pid)
                 }
                 request.reply(entry)
             } else if let entry = try vanishedEntry(name, in: Place(parent), who.pid, thread) {

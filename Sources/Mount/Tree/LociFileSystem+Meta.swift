@@ -67,12 +67,12 @@ extension LociFileSystem {
             slot = layout.slot
         }
         guard directory.table.liveLayouts.contains(where: { $0.slot == slot }) else { return }
-        try reader.list(number, layouts: LayoutSet(slot: slot), after: after) { entry, node in
+        try reader.listNames(number, layouts: LayoutSet(slot: slot), after: after) { name, row in
             listing.add(
-                entry.name.bytes,
-                NodeID(node.number.rawValue),
-                mode: type ?? node.mode,
-                cookie: ListingCursor.after(slot: slot, node.number).cookie
+                name: name,
+                node: NodeID(row.node.rawValue),
+                mode: type ?? row.type,
+                cookie: ListingCursor.after(slot: slot, row.node).cookie
             )
         }
     }

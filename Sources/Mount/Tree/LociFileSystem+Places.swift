@@ -82,20 +82,34 @@ extension LociFileSystem {
         )
     }
 
+    /// Where a directory stands.
+    struct Home {
+        /// Nil above roots.
+        var above: NodeNumber?
+        /// The live layouts that have it, and `.foreign` where it is a foreign one.
+        var layouts: LayoutSet = []
+    }
+
+    func home(of directory: Directory, _ reader: CatalogReader) throws -> Home {
+        let number = directory.number
+        var home = Home()
+        for layout in directory.table.liveLayouts where layout.root == number {
+            home.layouts.insert(layout.bit)
+        }
+        if home.layouts.isEmpty {
+            if let found = try reader.home(of: number, layouts: directory.resolvable) {
+                home = Home(above: found.directory, layouts: found.layouts)
+            } else if try reader.node(number)?.kind == .foreign {
+                home.layouts = .foreign
+            }
+        }
+        home.layouts.formIntersection(directory.resolvable)
+        return home
+    }
+
     /// The live layouts that have a directory, and `.foreign` where it is a foreign one.
     func layouts(of directory: Directory, _ reader: CatalogReader) throws -> LayoutSet {
-        let number = directory.number
-        var set: LayoutSet = []
-        for layout in directory.table.liveLayouts where layout.root == number {
-            set.insert(layout.bit)
-        }
-        if set.isEmpty {
-            for entry in try reader.entries(of: number, layouts: directory.resolvable) {
-                set.formUnion(entry.layouts)
-            }
-            if set.isEmpty, try reader.node(number)?.kind == .foreign { set = .foreign }
-        }
-        return set.intersection(directory.resolvable)
+        try home(of: directory, reader).layouts
     }
 
     /// The layouts of a directory in which something is to be made.

@@ -71,6 +71,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     let requestCounts = RequestCounts()
     let habits = ListingHabits()
     let namesListings = NamesListings()
+    let listingEnds = ListingEnds()
     let vanished = VanishedDirectories()
     let ownChanges: OwnChanges
     let started: Timestamp

@@ -4,20 +4,22 @@ import Synchronization
 
 /// Directories whose last listing brought names only.
 ///
-/// The kernel keeps a listing, and whoever stats what it names then looks up each file. So it is
-/// told to drop such a listing at its end; the next one, whoever asks, is a full one, and stays.
-///
-/// A file of such a directory that is looked up, by whomever, tells that names were not all that
-/// was wanted: for a while no listing brings names only.
+/// The kernel keeps a listing, and whoever stats what it names then looks up each file. As long as
+/// nobody does, it stays: the next `find` asks nothing. Where a process looks up a second file of
+/// such directories, the kernel is told to drop all those listings, in the order in which a walk
+/// comes to them, and for a while every listing is a full one.
 final class NamesListings: Sendable {
     /// Some hundred kilobytes; directories beyond are listed in full.
     static let limit = 1 << 14
     /// In nanoseconds.
     private static let pause: Int64 = 10_000_000_000
+    /// How many listings are dropped in one piece: what else is to be told does not wait for all.
+    private static let piece = 256
 
-    /// Whether the kernel was told, for each.
-    private let listed = Mutex<[NodeID: Bool]>([:])
+    private let listed = Mutex<Set<NodeID>>([])
     private let isEmpty = Atomic<Bool>(true)
+    /// Who looked up a file of such a directory last.
+    private let looker = Atomic<Int32>(0)
     /// Monotonic nanoseconds.
     private let pausedUntil = Atomic<Int64>(0)
     private let queue = Mutex<NotificationQueue?>(nil)
@@ -30,12 +32,17 @@ final class NamesListings: Sendable {
         if wished != .names, isEmpty.load(ordering: .relaxed) { return wished }
         return listed.withLock { listed in
             defer { isEmpty.store(listed.isEmpty, ordering: .relaxed) }
-            let wasByNames = listed.removeValue(forKey: directory) != nil
-            guard wished == .names else { return wished }
-            guard !wasByNames, listed.count < Self.limit,
+            guard wished == .names else {
+                listed.remove(directory)
+                return wished
+            }
+            guard listed.count < Self.limit || listed.contains(directory),
                 SystemClock.monotonic() >= pausedUntil.load(ordering: .relaxed)
-            else { return .full }
-            listed[directory] = false
+            else {
+                listed.remove(directory)
+                return .full
+            }
+            listed.insert(directory)
             return .names
         }
     }
@@ -43,25 +50,34 @@ final class NamesListings: Sendable {
     /// Whether the last listing of a directory is one by names.
     func contains(_ directory: NodeID) -> Bool {
         guard !isEmpty.load(ordering: .relaxed) else { return false }
-        return listed.withLock { $0[directory] != nil }
+        return listed.withLock { $0.contains(directory) }
     }
 
-    /// Notes that a file of a directory was looked up.
-    func noteLookup(in directory: NodeID) {
+    /// Notes that a process looked up a file of a directory.
+    func noteLookup(in directory: NodeID, by pid: Int32) {
         guard contains(directory) else { return }
-        pausedUntil.store(SystemClock.monotonic() + Self.pause, ordering: .relaxed)
+        // One file is opened by whoever knows its path; whoever looks at two may look at all.
+        guard looker.exchange(pid, ordering: .relaxed) == pid else { return }
+        let now = SystemClock.monotonic()
+        pausedUntil.store(now + Self.pause, ordering: .relaxed)
+        drop()
     }
 
-    /// Ends a listing: where it was one by names, the kernel is to drop it.
-    func end(_ directory: NodeID) {
-        guard !isEmpty.load(ordering: .relaxed) else { return }
-        let isNew = listed.withLock { listed in
-            guard listed[directory] == false else { return false }
-            listed[directory] = true
-            return true
+    private func drop() {
+        let dropped = listed.withLock { listed in
+            defer {
+                listed = []
+                isEmpty.store(true, ordering: .relaxed)
+            }
+            return listed
         }
-        guard isNew, let queue = queue.withLock(\.self) else { return }
-        // Where the queue is full it stays, and costs who stats its files a lookup each.
-        queue.offer { _ = try? $0.invalidateNode(directory) }
+        guard let queue = queue.withLock(\.self) else { return }
+        // As directories list what they have.
+        let ordered = dropped.sorted { $0.rawValue < $1.rawValue }
+        for start in stride(from: 0, to: ordered.count, by: Self.piece) {
+            let piece = ordered[start..<min(start + Self.piece, ordered.count)]
+            // Where the queue is full they stay, and cost who stats their files a lookup each.
+            queue.offer { for directory in piece { _ = try? $0.invalidateNode(directory) } }
+        }
     }
 }
