@@ -75,7 +75,8 @@ struct RequestLoop: Sendable {
         case FUSE_MKNOD.rawValue, FUSE_LOOKUP.rawValue, FUSE_GETATTR.rawValue, FUSE_FORGET.rawValue,
             FUSE_BATCH_FORGET.rawValue, FUSE_READDIR.rawValue, FUSE_READDIRPLUS.rawValue,
             FUSE_STATFS.rawValue, FUSE_OPEN.rawValue, FUSE_OPENDIR.rawValue,
-            FUSE_GETXATTR.rawValue, FUSE_READLINK.rawValue, FUSE_READ.rawValue:
+            FUSE_GETXATTR.rawValue, FUSE_READLINK.rawValue, FUSE_READ.rawValue,
+            FUSE_RENAME.rawValue, FUSE_RENAME2.rawValue:
             false
         default: true
         }

@@ -79,6 +79,53 @@ struct RenameOverTests {
         #expect(try mounted.read(".b") == "new")
     }
 
+    @Test("a save over a memory shows at once and once, however its directory is listed")
+    func listedOnce() async throws {
+        let mounted = try MountedTenant("{folder...}", "quiet=10s")
+        try await mounted.add("r.md", "tried with it")
+        for number in 0..<300 { try await mounted.add("d/\(number).md", "old \(number)") }
+        let expected = (0..<300).map { "\($0).md" }.sorted()
+        for number in 0..<300 {
+            try mounted.write("d/t.tmp", "new \(number)!")
+            try mounted.rename("d/t.tmp", "d/\(number).md")
+            guard number % 20 == 0 else { continue }
+            // For one that looks at files, and for one that wants names.
+            #expect(try mounted.list("d").sorted() == expected)
+            let list: @Sendable () throws -> [String] = {
+                _ = try mounted.list()
+                return try mounted.list("d")
+            }
+            let none: () throws -> Void = {}
+            let names = try Thread.inParallel(name: "lister", list, none).0.get()
+            #expect(names.sorted() == expected)
+            #expect(try mounted.read("d/\(number).md") == "new \(number)!")
+            #expect(try mounted.status("d/\(number).md").st_size == "new \(number)!".utf8.count)
+        }
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        for number in [0, 20, 299] {
+            let memory = try mounted.outside.memory(at: try NamePath("d/\(number).md"))
+            #expect(memory.revision.rawValue == 2)
+        }
+    }
+
+    @Test("who has the old file open reads it on after a save over it, and after its commit")
+    func oldFileStays() async throws {
+        let mounted = try MountedTenant("{folder...}", "quiet=10s")
+        try await mounted.add("a.md", "old")
+        let file = unsafe open(mounted.full("a.md"), O_RDONLY)
+        try #require(file >= 0)
+        defer { close(file) }
+        try mounted.write("t", "new")
+        try mounted.rename("t", "a.md")
+        for _ in 1...2 {
+            var bytes = [UInt8](repeating: 0, count: 3)
+            #expect(unsafe pread(file, &bytes, 3, 0) == 3)
+            #expect(String(decoding: bytes, as: UTF8.self) == "old")
+            #expect(try mounted.read("a.md") == "new")
+            _ = mounted.daemon.staging.commitNow(.unmount)
+        }
+    }
+
     @Test("unborn files are renamed over unborn ones while others are born")
     func unbornOverUnborn() throws {
         let mounted = try MountedTenant("{folder...}")

@@ -182,7 +182,15 @@ final class StagingBench {
         try lookup(text).flatMap { try row(of: $0) }
     }
 
+    /// A name that was given to a file in place of a memory: before anything else is done to it.
+    private func commitReplacing(_ text: String) throws {
+        guard let unborn = staging.lookup(name(text), in: Self.root), unborn.replaces != nil
+        else { return }
+        try staging.commitReplacing(unborn.node)
+    }
+
     func unlink(_ text: String) throws {
+        try commitReplacing(text)
         let node = try #require(try lookup(text))
         if staging.isUnborn(node) { return try staging.unlink(node) }
         let memory = try #require(try row(of: node))
@@ -191,11 +199,18 @@ final class StagingBench {
     }
 
     func rename(_ old: String, to new: String) throws {
+        try commitReplacing(old)
+        try commitReplacing(new)
         let node = try #require(try lookup(old))
         let target = try lookup(new)
         if staging.isUnborn(node) {
             if let target, !staging.isUnborn(target), let memory = try row(of: target) {
-                return try staging.replace(memory.row, shownBy: target, by: node, caller)
+                do {
+                    return try replace(memory, by: node, as: new)
+                } catch let error as LociError where error.code == .wrongState {
+                    // What was written to it is committed now.
+                    return try replace(try #require(try row(of: target)), by: node, as: new)
+                }
             }
             return try staging.rename(
                 node,
@@ -218,6 +233,18 @@ final class StagingBench {
             in: Self.root,
             to: Self.root,
             by: caller
+        )
+    }
+
+    private func replace(_ memory: MemoryRow, by node: NodeNumber, as new: String) throws {
+        try staging.replace(
+            memory,
+            by: node,
+            as: name(new),
+            in: Self.root,
+            view: view,
+            caller,
+            reader
         )
     }
 

@@ -51,7 +51,7 @@ struct StagingSaveTests {
         #expect(try bench.lookup("sedAbCdEf") == nil)
         bench.settle()
         try await expectOneRevisionMore(bench, before, old: "old", new: "new")
-        #expect(try bench.operations(of: before) == [.add, .set, .edit])
+        #expect(try bench.operations(of: before) == [.add, .edit])
         #expect(try bench.read(before.node) == "old", "an open file reads on")
     }
 
@@ -317,6 +317,112 @@ struct StagingSaveTests {
         }
         bench.settle()
         #expect(try bench.revisions(before) == ["old", "first", "second"])
+        try await bench.expectSound()
+    }
+
+    @Test("saves over many memories are one transaction, also where one of them has to be first")
+    func savedTogether() async throws {
+        let bench = try StagingBench()
+        let names = (0..<20).map { "\($0).md" }
+        for name in names { try bench.make(name, "old") }
+        bench.settle()
+        let batches = bench.batches.list.count
+        for name in names {
+            try bench.make("temporary", "new")
+            try bench.rename("temporary", to: name)
+            #expect(try bench.read(name) == "new")
+        }
+        #expect(bench.batches.list.count == batches)
+        try bench.make("temporary", "newer")
+        try bench.rename("temporary", to: names[7])
+        #expect(bench.batches.list.count == batches + 1)
+        bench.settle()
+        for name in names {
+            let memory = try #require(try bench.row(at: name))
+            let expected = ["old", "new"] + (name == names[7] ? ["newer"] : [])
+            #expect(try bench.revisions(memory) == expected)
+            #expect(
+                try bench.operations(of: memory).dropFirst()
+                    == expected.dropFirst().map { _ in .edit }[...]
+            )
+        }
+        try await bench.expectSound()
+    }
+
+    @Test("a revision that another process made after a save over the memory is a conflict")
+    func replacedAndEdited() async throws {
+        let bench = try StagingBench()
+        let memory = try bench.memory("a.md", "old")
+        try bench.make("temporary", "mine")
+        try bench.rename("temporary", to: "a.md")
+        let other = try Store.open(at: bench.path).tenant(.main)
+        _ = try await other.edit(
+            memory.id,
+            content: Array("theirs".utf8),
+            origin: bench.caller.origin
+        )
+        bench.settle()
+        #expect(try bench.read("a.md") == "mine")
+        #expect(try bench.revisions(memory) == ["old", "theirs", "mine"])
+        #expect(try bench.operations(of: memory) == [.add, .edit, .conflict])
+        try await bench.expectSound()
+    }
+
+    @Test("a memory that another process trashed after a save over it stays there; the save is one")
+    func replacedAndTrashed() async throws {
+        let bench = try StagingBench()
+        let memory = try bench.memory("a.md", "old")
+        try bench.make("temporary", "new")
+        try bench.rename("temporary", to: "a.md")
+        try bench.tenant.catalog.write(.normal, origin: bench.caller.origin) {
+            _ = try $0.trash(memory)
+        }
+        bench.settle()
+        #expect(try bench.trash() == ["a.md"])
+        #expect(try bench.revisions(memory) == ["old"])
+        #expect(try bench.read("a.md") == "new")
+        #expect(try bench.row(at: "a.md")?.id != memory.id)
+        try await bench.expectSound()
+    }
+
+    @Test("a memory that another process renamed after a save over it has the new content there")
+    func replacedAndRenamed() async throws {
+        let bench = try StagingBench()
+        let memory = try bench.memory("a.md", "old")
+        try bench.make("temporary", "new")
+        try bench.rename("temporary", to: "a.md")
+        let view = try bench.view.number
+        try bench.tenant.catalog.write(.normal, origin: bench.caller.origin) {
+            _ = try $0.change(
+                memory,
+                name: bench.name("moved.md"),
+                primary: view,
+                operation: .rename
+            )
+        }
+        bench.settle()
+        #expect(try bench.names() == ["moved.md"])
+        #expect(try bench.read("moved.md") == "new")
+        #expect(try bench.revisions(memory) == ["old", "new"])
+        try await bench.expectSound()
+    }
+
+    @Test("what was saved over a memory goes where that goes next", arguments: ["trash", "name"])
+    func replacedAndGone(to place: String) async throws {
+        let bench = try StagingBench()
+        let memory = try bench.memory("a.md", "old")
+        try bench.make("temporary", "new")
+        try bench.rename("temporary", to: "a.md")
+        if place == "trash" {
+            try bench.unlink("a.md")
+        } else {
+            try bench.rename("a.md", to: "b.md")
+        }
+        #expect(try bench.lookup("a.md") == nil)
+        bench.settle()
+        #expect(try bench.trash() == (place == "trash" ? ["a.md"] : []))
+        #expect(try bench.names() == (place == "trash" ? [] : ["b.md"]))
+        #expect(try bench.revisions(memory) == ["old", "new"])
         try await bench.expectSound()
     }
 

@@ -16,7 +16,7 @@ struct StagingTests {
         try bench.write(node, "text")
         #expect(bench.staging.isUnborn(node))
         #expect(try bench.lookup("b.md") == node)
-        #expect(bench.staging.list(StagingBench.root).map(\.node) == [node])
+        #expect(bench.staging.list(StagingBench.root).files.map(\.node) == [node])
         #expect(bench.staging.hasNames(in: StagingBench.root))
         #expect(bench.staging.attributes(of: node)?.size == 4)
         #expect(try bench.names() == [])
@@ -101,7 +101,7 @@ struct StagingTests {
         #expect(try bench.read(memory.node) == "late")
         #expect(try bench.revisions(memory).sorted() == ["late", "new", "old"])
         #expect(
-            try Set(bench.operations(of: memory)) == [.add, .set, .edit, .conflict]
+            try Set(bench.operations(of: memory)) == [.add, .edit, .conflict]
         )
         try await bench.expectSound()
     }

@@ -7,7 +7,7 @@ struct CommitItem: Sendable {
     enum Goal: Hashable, Sendable {
         /// A memory that was written; `base` is the revision that the copy was made of.
         case revision(Int64, base: RevisionNumber)
-        /// An unborn file.
+        /// An unborn file, also one that was renamed over a memory.
         ///
         /// `recalls`: the memory that lost this name a moment ago.
         case birth(StagedPlace, recalls: Int64?)
@@ -130,6 +130,16 @@ extension CommitItem {
         _ recalls: Int64?,
         _ reader: CatalogReader
     ) throws -> CommitFate {
+        // By its row: it may have got another name meanwhile.
+        if let replaced = place.replaces,
+            let memory = try reader.memory(row: replaced.memory), memory.trashed == nil
+        {
+            return .replacing(
+                memory.row,
+                try reader.nextRevisionNumber(of: memory.row),
+                isConflict: memory.revision != replaced.base
+            )
+        }
         let table = try reader.layouts()
         if let entry = try reader.entry(
             in: place.directory,

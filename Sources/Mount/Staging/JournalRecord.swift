@@ -169,6 +169,9 @@ private struct RecordWriter {
         add(UInt64(place.layout.rawValue))
         add(UInt64(place.directories.count))
         for directory in place.directories { add(directory) }
+        // No row has the number 0.
+        add(UInt64(bitPattern: place.replaces?.memory ?? 0))
+        add(UInt64(place.replaces?.base.rawValue ?? 0))
     }
 
     mutating func add(_ attributes: JournalAttributes) {
@@ -224,11 +227,18 @@ private struct RecordReader {
             guard let directory = self.name() else { return nil }
             directories.append(directory)
         }
+        guard let memory = signed(), let base = word() else { return nil }
         return StagedPlace(
             directory: NodeNumber(directory),
             name: name,
             layout: LayoutNumber(Int(truncatingIfNeeded: layout)),
-            directories: directories
+            directories: directories,
+            replaces: memory == 0
+                ? nil
+                : ReplacedMemory(
+                    memory: memory,
+                    base: RevisionNumber(Int(truncatingIfNeeded: base))
+                )
         )
     }
 

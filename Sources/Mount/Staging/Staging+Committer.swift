@@ -62,7 +62,7 @@ extension Staging {
         }
     }
 
-    private func noteSealFailure(_ staged: StagedNode, _ error: LociError) -> Moment {
+    func noteSealFailure(_ staged: StagedNode, _ error: LociError) -> Moment {
         let now = options.now()
         return staged.state.withLock { state in
             state.failure = error

@@ -348,6 +348,7 @@ extension Staging {
     func removeName(_ node: NodeNumber, _ place: StagedPlace, _ names: inout Names) {
         guard names.unborn[place.directory]?[place.name] == node else { return }
         names.unborn[place.directory]?[place.name] = nil
+        names.replacing.remove(node)
         if names.unborn[place.directory]?.isEmpty == true { names.unborn[place.directory] = nil }
         unbornCount.wrappingSubtract(1, ordering: .releasing)
     }

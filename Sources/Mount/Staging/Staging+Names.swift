@@ -111,21 +111,30 @@ extension Staging {
         return names.withLock { names -> Unborn? in
             guard let node = names.unborn[directory]?[name] else { return nil }
             return names.nodes[node]?.state.withLock { state in
-                Unborn(node: node, directory: directory, name: name, attributes: state.shown)
+                Unborn(
+                    node: node,
+                    directory: directory,
+                    name: name,
+                    attributes: state.shown,
+                    replaces: state.place?.replaces
+                )
             }
         }
     }
 
-    /// The unborn files of a directory above a node, by rising node.
+    /// The unborn files of a directory above a node, by rising node; and the names of all of them
+    /// that stand where the catalog has a memory.
     package func list(
         _ directory: NodeNumber,
         after: NodeNumber = NodeNumber(0)
-    ) -> [Unborn] {
-        guard hasUnborn else { return [] }
+    ) -> (files: [Unborn], replaced: Set<Name>) {
+        guard hasUnborn else { return ([], []) }
+        var replaced: Set<Name> = []
         let found = names.withLock { names -> [Unborn] in
             var found: [Unborn] = []
-            for (name, node) in names.unborn[directory] ?? [:] where node > after {
-                guard let staged = names.nodes[node] else { continue }
+            for (name, node) in names.unborn[directory] ?? [:] {
+                if names.replacing.contains(node) { replaced.insert(name) }
+                guard node > after, let staged = names.nodes[node] else { continue }
                 let attributes = staged.state.withLock { $0.shown }
                 found.append(
                     Unborn(node: node, directory: directory, name: name, attributes: attributes)
@@ -133,7 +142,7 @@ extension Staging {
             }
             return found
         }
-        return found.sorted { $0.node < $1.node }
+        return (found.sorted { $0.node < $1.node }, replaced)
     }
 
     /// Whether there are unborn files.
@@ -148,6 +157,7 @@ extension Staging {
     /// Gives an unborn file another name, which the catalog does not have.
     ///
     /// `target`: the unborn file that has the name, and leaves nothing.
+    /// `replaced`: the memory that has the name after all, and leaves it to the file.
     ///
     /// Throws `wrongState` where that is a memory by now.
     package func rename(
@@ -155,11 +165,12 @@ extension Staging {
         to name: Name,
         in directory: NodeNumber,
         over target: NodeNumber? = nil,
+        replacing replaced: ReplacedMemory? = nil,
         view: Layout,
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
-        let place = try place(name, in: directory, view: view, reader)
+        let place = try place(name, in: directory, view: view, replacing: replaced, reader)
         guard let target, target != node else { return try move(node, to: place, by: caller) }
         // Not while one is being born: the other would be gone and this one not in its place.
         try commitLock.withLock { () throws(LociError) in
@@ -190,6 +201,7 @@ extension Staging {
                 }
                 add(staged, place, &names)
                 noteChange(of: [oldPlace.directory, directory], &names)
+                guard place.replaces == nil else { return nil }
                 let recalls = names.recalls.take(
                     name,
                     in: directory,
@@ -200,12 +212,15 @@ extension Staging {
             }
             let attributes = staged.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
+                // Nothing is renamed over it any more that would find it unborn.
+                if place.replaces != nil { state.life.isUnborn = false }
                 state.ctime = tenant.clock().nanoseconds
                 state.isSynced = false
                 return state.attributes
             }
             let record = JournalRecord.created(node, place, attributes, recalls: recalls)
             try writeJournal([record.requested(by: caller.request)])
+            if place.replaces != nil { expect(staged.state.withLock { $0.action(at: now) }) }
         }
     }
 
@@ -331,6 +346,7 @@ extension Staging {
         _ name: Name,
         in directory: NodeNumber,
         view: Layout,
+        replacing replaced: ReplacedMemory? = nil,
         _ reader: CatalogReader
     ) throws(LociError) -> StagedPlace {
         do {
@@ -345,14 +361,18 @@ extension Staging {
                 )
             }
             let parsed = try layout.scheme.parse(path.names, now: tenant.clock())
-            for case .id(let id) in parsed.findings where try reader.memory(id) != nil {
+            for case .id(let id) in parsed.findings {
+                guard let other = try reader.memory(id), other.row != replaced?.memory else {
+                    continue
+                }
                 throw LociError.nameTaken(name)
             }
             return StagedPlace(
                 directory: directory,
                 name: name,
                 layout: layout.number,
-                directories: path.names
+                directories: path.names,
+                replaces: replaced
             )
         } catch {
             throw LociError(catalogError: error, subject: name.description)
@@ -362,6 +382,7 @@ extension Staging {
     func add(_ staged: StagedNode, _ place: StagedPlace, _ names: inout Names) {
         names.nodes[staged.node] = staged
         names.unborn[place.directory, default: [:]][place.name] = staged.node
+        if place.replaces != nil { names.replacing.insert(staged.node) }
         unbornCount.wrappingAdd(1, ordering: .releasing)
     }
 }

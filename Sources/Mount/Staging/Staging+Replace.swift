@@ -1,4 +1,4 @@
-import Catalog
+package import Catalog
 import Linux
 import Loci
 package import Model
@@ -9,7 +9,66 @@ import Synchronization
 // nothing.
 
 extension Staging {
-    /// An unborn file, or a foreign one, is renamed over a memory.
+    /// An unborn file is renamed over a memory whose only name this is.
+    ///
+    /// The name leads to the file at once, for all who ask this mount; in the catalog once the file
+    /// is committed, together with others, as any written memory is.
+    ///
+    /// `replaced`: the memory as the caller saw it.
+    ///
+    /// Throws `wrongState` where the memory's own node was written and had to be committed first, or
+    /// the file was born.
+    package func replace(
+        _ replaced: MemoryRow,
+        by node: NodeNumber,
+        as name: Name,
+        in directory: NodeNumber,
+        view: Layout,
+        _ caller: Caller,
+        _ reader: CatalogReader
+    ) throws(LociError) {
+        if find(replaced.node) != nil {
+            options.willWait()
+            try commitOwnNode(of: replaced.row)
+            throw .notUnborn(replaced.node)
+        }
+        try rename(
+            node,
+            to: name,
+            in: directory,
+            replacing: ReplacedMemory(memory: replaced.row, base: replaced.revision),
+            view: view,
+            by: caller,
+            reader
+        )
+    }
+
+    /// Commits a file that was renamed over a memory, because something else is to be done to that
+    /// memory; and others of its kind with it: in a row of saves each of them would be next.
+    package func commitReplacing(_ node: NodeNumber) throws(LociError) {
+        options.willWait()
+        try commitLock.withLock { () throws(LociError) in
+            guard let staged = find(node), let item = try seal(staged) else { return }
+            var items = [item]
+            let others = names.withLock { names in
+                names.replacing.prefix(Self.gatheredAtOnce).compactMap { names.nodes[$0] }
+            }
+            for other in others {
+                do throws(LociError) {
+                    if let item = try seal(other) { items.append(item) }
+                } catch {
+                    expect(noteSealFailure(other, error))
+                }
+            }
+            let outcomes = commit(items)
+            if let error = outcomes.first(where: { $0.item.node == node })?.error { throw error }
+        }
+    }
+
+    /// Files that a request commits besides the one that it must: some milliseconds.
+    private static let gatheredAtOnce = 32
+
+    /// An unborn file, or a foreign one, is renamed over a memory, which may have several names.
     ///
     /// The memory's names lead to the file's node when this returns. The bytes of an unborn file
     /// are written content of that memory from then on, and a revision as soon as any other; those
@@ -27,6 +86,7 @@ extension Staging {
         _ caller: Caller,
         known: [KnownName] = []
     ) throws(LociError) {
+        options.willWait()
         if find(node) == nil {
             return try replace(memory, shownBy: shown, byForeign: node, caller)
         }

@@ -83,7 +83,11 @@ extension Staging {
         // A commit may have begun: then its file is a blob's by now, and nobody may write to it.
         state.isSealed = true
         state.hasNewName = entry.replaces != nil
-        if case .memory = standing { state.life.isUnborn = false }
+        switch standing {
+        case .memory: state.life.isUnborn = false
+        case .unborn(let place, _) where place.replaces != nil: state.life.isUnborn = false
+        default: break
+        }
         let made = StagedNode(node, state)
         names.withLock { names in
             if case .unborn(let place, _) = standing {

@@ -30,6 +30,8 @@ package final class Staging: Sendable {
         var nodes: [NodeNumber: StagedNode] = [:]
         /// Unborn files by directory and name.
         var unborn: [NodeNumber: [Name: NodeNumber]] = [:]
+        /// Those of them that were renamed over a memory.
+        var replacing: Set<NodeNumber> = []
         var recalls: RecallTable
         /// When large memories were committed, for the rule of once a minute.
         var largeCommits: [NodeNumber: Moment] = [:]

@@ -36,6 +36,21 @@ package struct Unborn: Hashable, Sendable {
     package var directory: NodeNumber
     package var name: Name
     package var attributes: StagedAttributes
+    /// The memory that has its name in the catalog, where it was renamed over one.
+    package var replaces: ReplacedMemory?
+}
+
+/// A memory over which an unborn file was renamed: that file is its next revision, and its node.
+package struct ReplacedMemory: Hashable, Sendable {
+    /// Its row.
+    package var memory: Int64
+    /// What it was then.
+    package var base: RevisionNumber
+
+    package init(memory: Int64, base: RevisionNumber) {
+        self.memory = memory
+        self.base = base
+    }
 }
 
 /// Where an unborn file has its name.
@@ -46,17 +61,21 @@ package struct StagedPlace: Hashable, Sendable {
     package var layout: LayoutNumber
     /// The names from that layout's root down to the directory, should it be gone one day.
     package var directories: [Name]
+    /// The memory that has this name in the catalog; nil where none had it.
+    package var replaces: ReplacedMemory?
 
     package init(
         directory: NodeNumber,
         name: Name,
         layout: LayoutNumber,
-        directories: [Name]
+        directories: [Name],
+        replaces: ReplacedMemory? = nil
     ) {
         self.directory = directory
         self.name = name
         self.layout = layout
         self.directories = directories
+        self.replaces = replaces
     }
 }
 

@@ -70,7 +70,9 @@ extension LociFileSystem {
         _ thread: ThreadReader
     ) throws -> Attributes {
         var shown = try namedAppearance(of: number, id: id, thread)
-        if unlinked.find(number) != nil { shown.linkCount = 0 }
+        guard let kind = unlinked.find(number) else { return shown }
+        shown.linkCount = 0
+        if case .file(let since) = kind { shown.changed = max(shown.changed, since) }
         return shown
     }
 

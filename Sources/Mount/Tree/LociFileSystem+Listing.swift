@@ -176,8 +176,8 @@ extension LociFileSystem {
         let after =
             if case .after(_, let node) = cursor { node } else { NodeNumber(0) }
         // Staged names first: a birth commits its row before it leaves the overlay.
-        var unborn =
-            try number(place, thread.current()).map { staging.list($0, after: after) } ?? []
+        var (unborn, replaced) =
+            try number(place, thread.current()).map { staging.list($0, after: after) } ?? ([], [])
         let reader = try thread.current()
         guard let directory = try directory(place, reader) else { return false }
         let home = if case .after = cursor { Home() } else { try home(of: directory, reader) }
@@ -186,9 +186,13 @@ extension LociFileSystem {
             let (slot, set) = listingLayout(of: directory, cursor, home)
         else { return false }
         unborn.reverse()
+        func isReplaced(_ name: RawSpan) throws -> Bool {
+            try !replaced.isEmpty && replaced.contains(Name(name))
+        }
         var isFull = false
         if lister.manner == .names {
             try reader.listNames(directory.number, layouts: set, after: after) { name, row in
+                if try isReplaced(name) { return true }
                 isFull =
                     try !add(&unborn, before: row.node, slot, &listing)
                     || !add(name, row, directory, reader, slot, &listing)
@@ -197,6 +201,7 @@ extension LociFileSystem {
         } else {
             var withholds = lister.manner == .allButOne
             try reader.listNodes(directory.number, layouts: set, after: after) { name, row, node in
+                if try isReplaced(name) { return true }
                 guard add(&unborn, before: row.node, slot, &listing) else {
                     isFull = true
                     return false

@@ -30,9 +30,13 @@ extension LociFileSystem {
         _ thread: ThreadReader
     ) throws {
         let directory = try writableDirectory(place, thread.current())
+        let now = tenant.clock().nanoseconds
         if let unborn = staging.lookup(name, in: directory.number) {
-            try staging.unlink(unborn.node, request: caller.request)
-            return noteUnlinked(unborn.node, .file)
+            guard unborn.replaces != nil else {
+                try staging.unlink(unborn.node, request: caller.request)
+                return noteUnlinked(unborn.node, .file(since: now))
+            }
+            try staging.commitReplacing(unborn.node)
         }
         let reader = try thread.current()
         let entry = try existing(name, in: directory, reader)
@@ -51,7 +55,7 @@ extension LociFileSystem {
                 _ = try transaction.trash(transaction.memory(row, still: entry.node))
                 return found
             }
-            noteUnlinked(entry.node, .file)
+            noteUnlinked(entry.node, .file(since: now))
             staging.noteUnlinked(row, name, in: directory.number, by: caller)
             try noteVanished(ending, caller, thread)
         }

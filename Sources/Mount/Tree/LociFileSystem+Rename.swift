@@ -27,6 +27,7 @@ extension LociFileSystem {
         do {
             if isDone(request) { return request.succeed() }
             if let trash = Self.trashDirectory(Place(parent)) {
+                Request.passTurn()
                 try moveOut(trash, name, newParent, newName, flags, caller(of: request), thread)
                 return request.succeed()
             }
@@ -39,6 +40,7 @@ extension LociFileSystem {
                 caller: caller(of: request)
             )
             if flags & 2 != 0 {
+                Request.passTurn()
                 try again { try exchange(move, thread) }
             } else {
                 try again { try rename(move, mayReplace: flags & 1 == 0, thread) }
@@ -94,10 +96,10 @@ extension LociFileSystem {
             }
         }
 
-        /// What it is once it has no name.
-        var kind: UnlinkedNodes.Kind {
+        /// What it is once it has no name, from now on.
+        func kind(now: Timestamp) -> UnlinkedNodes.Kind {
             switch self {
-            case .unborn, .memory: .file
+            case .unborn, .memory: .file(since: now.nanoseconds)
             case .foreign: .foreign
             case .directory(_, let node): .directory(node)
             }
@@ -117,7 +119,10 @@ extension LociFileSystem {
         in directory: Directory,
         _ thread: ThreadReader
     ) throws -> Found? {
-        if let unborn = staging.lookup(name, in: directory.number) { return .unborn(unborn) }
+        if let unborn = staging.lookup(name, in: directory.number) {
+            guard unborn.replaces != nil else { return .unborn(unborn) }
+            try staging.commitReplacing(unborn.node)
+        }
         let reader = try thread.current()
         guard
             let entry = try reader.entry(
@@ -165,6 +170,11 @@ extension LociFileSystem {
                 )
             }
         }
+        // An unborn file's name is in the journal alone.
+        switch (source, target) {
+        case (.unborn, nil), (.unborn, .memory): break
+        default: Request.passTurn()
+        }
         switch source {
         case .directory(let entry, _): try moveDirectory(entry, move, thread)
         case .foreign(let entry, let node): try moveForeign(entry, node, move, target, thread)
@@ -174,7 +184,7 @@ extension LociFileSystem {
         guard let target else { return }
         // A directory that another layout still has is none that is gone.
         if case .directory = target, try thread.current().node(target.node) != nil { return }
-        noteUnlinked(target.node, target.kind)
+        noteUnlinked(target.node, target.kind(now: tenant.clock()))
     }
 
     // MARK: Files
@@ -213,8 +223,24 @@ extension LociFileSystem {
         _ target: Found?,
         _ thread: ThreadReader
     ) throws {
-        if try isForeign(move, thread) { return try turnForeign(unborn.node, move, thread) }
-        if case .memory(_, let memory) = target {
+        if try isForeign(move, thread) {
+            Request.passTurn()
+            return try turnForeign(unborn.node, move, thread)
+        }
+        if case .memory(let entry, let memory) = target {
+            let table = move.to.table
+            let only = table.listed.bit
+            if table.occupied.subtracting(.foreign) == only, entry.layouts == only {
+                return try staging.replace(
+                    memory,
+                    by: unborn.node,
+                    as: move.newName,
+                    in: move.to.number,
+                    view: table.listed,
+                    move.caller,
+                    try thread.current()
+                )
+            }
             return try staging.replace(
                 memory.row,
                 shownBy: memory.node,

@@ -8,8 +8,9 @@ import Synchronization
 /// in the end.
 final class UnlinkedNodes: Sendable {
     enum Kind: Sendable {
-        /// A memory, or a file that never became one.
-        case file
+        /// A memory, or a file that never became one, and when it lost its name, in nanoseconds since
+        /// 1970: the row of a memory that was saved over tells of it only after the next commit.
+        case file(since: Int64)
         /// What tools keep: its row and bytes go when the kernel forgets it.
         case foreign
         /// A partition, whose row is gone: what it was.
