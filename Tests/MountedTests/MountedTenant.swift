@@ -209,11 +209,17 @@ final class MountedTenant: Sendable {
 
     @discardableResult
     func add(_ path: String, _ text: String) async throws -> Memory {
-        try await outside.append(
+        let memory = try await outside.append(
             Array(text.utf8),
             at: try NamePath(path),
             origin: Self.origin
         )
+        if let daemon = state.withLock(\.daemon) {
+            let newest = try outside.catalog.read { try $0.lastChange() }
+            // On a busy machine that takes longer than what a test does next.
+            _ = eventually(within: .seconds(20)) { daemon.follower.followedThrough >= newest }
+        }
+        return memory
     }
 
     /// Waits until a condition holds; how long the daemon took, or nil after a second.
