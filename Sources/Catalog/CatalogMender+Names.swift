@@ -140,7 +140,7 @@ extension CatalogMender {
         let wrong = try entries(
             """
             SELECT directory, name, node, layouts, since FROM entry e
-            WHERE type <> (SELECT mode >> 12 FROM node WHERE number = e.node)
+            WHERE type <> (SELECT mode >> 12 FROM node WHERE number = e.node AND mode >> 12 > 0)
             """
         )
         for entry in wrong {

@@ -205,12 +205,10 @@ final class StagingBench {
         let target = try lookup(new)
         if staging.isUnborn(node) {
             if let target, !staging.isUnborn(target), let memory = try row(of: target) {
-                do {
+                guard staging.isStaged(target) else {
                     return try replace(memory, by: node, as: new)
-                } catch let error as LociError where error.code == .wrongState {
-                    // What was written to it is committed now.
-                    return try replace(try #require(try row(of: target)), by: node, as: new)
                 }
+                return try staging.replace(memory.row, shownBy: target, by: node, caller)
             }
             return try staging.rename(
                 node,

@@ -130,16 +130,6 @@ extension CommitItem {
         _ recalls: Int64?,
         _ reader: CatalogReader
     ) throws -> CommitFate {
-        // By its row: it may have got another name meanwhile.
-        if let replaced = place.replaces,
-            let memory = try reader.memory(row: replaced.memory), memory.trashed == nil
-        {
-            return .replacing(
-                memory.row,
-                try reader.nextRevisionNumber(of: memory.row),
-                isConflict: memory.revision != replaced.base
-            )
-        }
         let table = try reader.layouts()
         if let entry = try reader.entry(
             in: place.directory,
@@ -149,7 +139,15 @@ extension CommitItem {
             guard let node = try reader.node(entry.node), node.kind == .memory,
                 let row = node.memory
             else { return .birth(needsSuffix: true) }
-            return .replacing(row, try reader.nextRevisionNumber(of: row), isConflict: true)
+            // The one over which it was renamed, as that one was then, and no other.
+            let current = try reader.memory(row: row)?.revision
+            let isExpected =
+                place.replaces.map { $0.memory == row && $0.base == current } ?? false
+            return .replacing(
+                row,
+                try reader.nextRevisionNumber(of: row),
+                isConflict: !isExpected
+            )
         }
         // A memory that was given other attributes meanwhile is not called back from there.
         let directories =

@@ -191,35 +191,48 @@ extension Staging {
         let (name, directory) = (place.name, place.directory)
         let now = options.now()
         try withUnborn(node) { (staged, oldPlace, before) throws(LociError) in
-            let recalls = try names.withLock { names throws(LociError) -> Int64? in
+            let uid = caller.origin.uid
+            let (attributes, taken) = try names.withLock { names throws(LociError) in
                 guard names.unborn[directory]?[name] ?? node == node else {
                     throw .nameTaken(name)
                 }
                 removeName(node, oldPlace, &names)
                 if place.directory == oldPlace.directory, place.name != oldPlace.name {
-                    recallAgain(before, at: oldPlace, by: caller.origin.uid, &names)
+                    recallAgain(before, at: oldPlace, by: uid, &names)
                 }
                 add(staged, place, &names)
                 noteChange(of: [oldPlace.directory, directory], &names)
-                guard place.replaces == nil else { return nil }
-                let recalls = names.recalls.take(
-                    name,
-                    in: directory,
-                    uid: caller.origin.uid,
-                    at: now
-                )
-                return recalls ?? (place == oldPlace ? before : nil)
+                let taken =
+                    place.replaces == nil
+                    ? names.recalls.take(name, in: directory, uid: uid, at: now) : nil
+                let recalls = taken ?? (place == oldPlace ? before : nil)
+                let attributes = staged.state.withLock { state in
+                    state.standing = .unborn(place, recalls: recalls)
+                    // Nothing is renamed over it any more that would find it unborn.
+                    if place.replaces != nil { state.life.isUnborn = false }
+                    state.ctime = tenant.clock().nanoseconds
+                    state.isSynced = false
+                    return state.attributes
+                }
+                return (attributes, taken)
             }
-            let attributes = staged.state.withLock { state in
-                state.standing = .unborn(place, recalls: recalls)
-                // Nothing is renamed over it any more that would find it unborn.
-                if place.replaces != nil { state.life.isUnborn = false }
-                state.ctime = tenant.clock().nanoseconds
-                state.isSynced = false
-                return state.attributes
-            }
+            let recalls = taken ?? (place == oldPlace ? before : nil)
             let record = JournalRecord.created(node, place, attributes, recalls: recalls)
-            try writeJournal([record.requested(by: caller.request)])
+            do throws(LociError) {
+                try writeJournal([record.requested(by: caller.request)])
+            } catch {
+                // Who asked for it is told that nothing happened.
+                names.withLock { names in
+                    removeName(node, place, &names)
+                    recallAgain(taken, at: place, by: uid, &names)
+                    add(staged, oldPlace, &names)
+                    staged.state.withLock { state in
+                        state.standing = .unborn(oldPlace, recalls: before)
+                        state.life.isUnborn = oldPlace.replaces == nil
+                    }
+                }
+                throw error
+            }
             if place.replaces != nil { expect(staged.state.withLock { $0.action(at: now) }) }
         }
     }
@@ -230,6 +243,8 @@ extension Staging {
     /// `request`: the one that is done by this alone.
     package func unlink(_ node: NodeNumber, request: UInt64? = nil) throws(LociError) {
         try withUnborn(node) { (staged, place, recalls) throws(LociError) in
+            // Its memory would have the name again: it is committed first.
+            guard place.replaces == nil else { throw .notUnborn(node) }
             let uid = staged.state.withLock { $0.origin.uid }
             names.withLock { names in
                 removeName(node, place, &names)
@@ -279,7 +294,8 @@ extension Staging {
     ) throws(LociError) {
         while true {
             guard let staged = find(node) else { throw .notUnborn(node) }
-            let isDone = try staged.io.withLock { () throws(LociError) in
+            let isDone = try staged.io.withLock(beforeWaiting: options.willWait) {
+                () throws(LociError) in
                 let (standing, isCommitting) = staged.state.withLock {
                     ($0.standing, $0.isCommitting)
                 }
@@ -291,6 +307,7 @@ extension Staging {
                 return true
             }
             if isDone { return }
+            options.willWait()
             awaitCommit()
         }
     }

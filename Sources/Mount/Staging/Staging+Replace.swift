@@ -16,8 +16,9 @@ extension Staging {
     ///
     /// `replaced`: the memory as the caller saw it.
     ///
-    /// Throws `wrongState` where the memory's own node was written and had to be committed first, or
-    /// the file was born.
+    /// Not where the memory's own node is staged: what was written to it comes first.
+    ///
+    /// Throws `wrongState` where the file was born.
     package func replace(
         _ replaced: MemoryRow,
         by node: NodeNumber,
@@ -27,11 +28,6 @@ extension Staging {
         _ caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
-        if find(replaced.node) != nil {
-            options.willWait()
-            try commitOwnNode(of: replaced.row)
-            throw .notUnborn(replaced.node)
-        }
         try rename(
             node,
             to: name,
@@ -43,17 +39,40 @@ extension Staging {
         )
     }
 
+    /// Whether a node has bytes, or a name, that no row has.
+    package func isStaged(_ node: NodeNumber) -> Bool { find(node) != nil }
+
+    /// Commits the file that was renamed over a memory, if there is one.
+    package func commitReplacing(memory: Int64) throws(LociError) {
+        let node = names.withLock { names in
+            names.replacing.first { node in
+                let place = names.nodes[node]?.state.withLock(\.place)
+                return place?.replaces?.memory == memory
+            }
+        }
+        if let node { try commitReplacing(node) }
+    }
+
     /// Commits a file that was renamed over a memory, because something else is to be done to that
     /// memory; and others of its kind with it: in a row of saves each of them would be next.
     package func commitReplacing(_ node: NodeNumber) throws(LociError) {
         options.willWait()
+        if let staged = find(node), staged.state.withLock({ $0.size > options.limits.largeSize }) {
+            prepare(staged)
+        }
         try commitLock.withLock { () throws(LociError) in
             guard let staged = find(node), let item = try seal(staged) else { return }
             var items = [item]
             let others = names.withLock { names in
                 names.replacing.prefix(Self.gatheredAtOnce).compactMap { names.nodes[$0] }
             }
+            let now = options.now()
             for other in others {
+                let isQuick = other.state.withLock {
+                    $0.size <= StagedBytes.inlineLimit
+                        && $0.action(at: now, on: .settled) == .commit
+                }
+                guard isQuick else { continue }
                 do throws(LociError) {
                     if let item = try seal(other) { items.append(item) }
                 } catch {

@@ -79,7 +79,6 @@ extension Staging {
         // Committed, and removed when the journal could not say so.
         if entry.file != nil, status == nil { return forget(node, entry) }
         var state = state(of: entry, standing, status, by: actor)
-        state.isSynced = entry.isSynced
         // A commit may have begun: then its file is a blob's by now, and nobody may write to it.
         state.isSealed = true
         state.hasNewName = entry.replaces != nil

@@ -135,6 +135,8 @@ extension LociFileSystem {
             default: throw Self.notAnObject
             }
         }
+        // It is to move with what was saved over it.
+        try staging.commitReplacing(memory: row)
         let table = try thread.current().layouts()
         try change(by: caller, known: []) { transaction in
             guard let memory = try transaction.reader.memory(row: row) else {

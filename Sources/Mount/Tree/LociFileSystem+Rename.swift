@@ -230,7 +230,9 @@ extension LociFileSystem {
         if case .memory(let entry, let memory) = target {
             let table = move.to.table
             let only = table.listed.bit
-            if table.occupied.subtracting(.foreign) == only, entry.layouts == only {
+            if table.occupied.subtracting(.foreign) == only, entry.layouts == only,
+                !staging.isStaged(memory.node)
+            {
                 return try staging.replace(
                     memory,
                     by: unborn.node,
