@@ -39,11 +39,14 @@ extension LociFileSystem {
                     thread
                 )
             }
-            if isComplete, !listing.isEmpty {
+            let isEnd = listing.isEmpty
+            if isComplete, !isEnd {
                 let seen = thread.seenGeneration
                 listingEnds.note(node, after: listing.lastCookie, generation: seen)
             }
             request.reply(listing)
+            // Where nothing changed since the last entry, `isEnd` has answered.
+            if isEnd { namesListings.endUnsteady(node) }
         } catch {
             request.fail(errno(of: error, attempt))
         }

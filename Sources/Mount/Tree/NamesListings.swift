@@ -53,6 +53,13 @@ final class NamesListings: Sendable {
         return listed.withLock { $0.contains(directory) }
     }
 
+    /// Ends a listing during which names changed: the kernel is to drop it, for it may mix two
+    /// listings that were taken at once, and show a name that ended between them.
+    func endUnsteady(_ directory: NodeID) {
+        guard contains(directory), let queue = queue.withLock(\.self) else { return }
+        queue.offer { _ = try? $0.invalidateNode(directory) }
+    }
+
     /// Notes that a process looked up a file of a directory.
     func noteLookup(in directory: NodeID, by pid: Int32) {
         guard contains(directory) else { return }
