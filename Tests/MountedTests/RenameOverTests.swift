@@ -126,6 +126,20 @@ struct RenameOverTests {
         }
     }
 
+    @Test("attributes that are set right after a save move the memory with what was saved")
+    func movedAfterSave() async throws {
+        let mounted = try MountedTenant("user={user}", "quiet=10s")
+        let memory = try await mounted.add("user=bob/a.md", "old")
+        try mounted.write("user=bob/t.md", "new")
+        try mounted.rename("user=bob/t.md", "user=bob/a.md")
+        try mounted.write(".loci/meta/user=bob/a.md", #"{"attributes":{"user":"eve"}}"#)
+        let moved = try mounted.eventually { try mounted.walk() == ["user=eve/a.md"] }
+        #expect(moved != nil)
+        #expect(try mounted.read("user=eve/a.md") == "new")
+        let after = try mounted.outside.memory(at: try NamePath("user=eve/a.md"))
+        #expect(after.id == memory.id && after.revision.rawValue == 2)
+    }
+
     @Test("unborn files are renamed over unborn ones while others are born")
     func unbornOverUnborn() throws {
         let mounted = try MountedTenant("{folder...}")

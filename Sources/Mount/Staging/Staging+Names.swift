@@ -192,7 +192,7 @@ extension Staging {
         let now = options.now()
         try withUnborn(node) { (staged, oldPlace, before) throws(LociError) in
             let uid = caller.origin.uid
-            let (attributes, taken) = try names.withLock { names throws(LociError) in
+            let (attributes, recalls, taken) = try names.withLock { names throws(LociError) in
                 guard names.unborn[directory]?[name] ?? node == node else {
                     throw .nameTaken(name)
                 }
@@ -214,9 +214,8 @@ extension Staging {
                     state.isSynced = false
                     return state.attributes
                 }
-                return (attributes, taken)
+                return (attributes, recalls, taken)
             }
-            let recalls = taken ?? (place == oldPlace ? before : nil)
             let record = JournalRecord.created(node, place, attributes, recalls: recalls)
             do throws(LociError) {
                 try writeJournal([record.requested(by: caller.request)])
@@ -356,45 +355,7 @@ extension Staging {
         noteUnlinked(memory, name, in: directory, by: caller)
     }
 
-    // MARK: Places
-
-    /// Checks that a memory can be made there.
-    func place(
-        _ name: Name,
-        in directory: NodeNumber,
-        view: Layout,
-        replacing replaced: ReplacedMemory? = nil,
-        _ reader: CatalogReader
-    ) throws(LociError) -> StagedPlace {
-        do {
-            let table = try reader.layouts()
-            guard let path = try reader.path(ofDirectory: directory),
-                let layout = table.layout(forDirectoryIn: path.layouts, preferring: view)
-            else {
-                throw LociError(
-                    .notFound,
-                    subject: name.description,
-                    message: "The directory of \"\(name)\" is no longer there"
-                )
-            }
-            let parsed = try layout.scheme.parse(path.names, now: tenant.clock())
-            for case .id(let id) in parsed.findings {
-                guard let other = try reader.memory(id), other.row != replaced?.memory else {
-                    continue
-                }
-                throw LociError.nameTaken(name)
-            }
-            return StagedPlace(
-                directory: directory,
-                name: name,
-                layout: layout.number,
-                directories: path.names,
-                replaces: replaced
-            )
-        } catch {
-            throw LociError(catalogError: error, subject: name.description)
-        }
-    }
+    // MARK: The table
 
     func add(_ staged: StagedNode, _ place: StagedPlace, _ names: inout Names) {
         names.nodes[staged.node] = staged

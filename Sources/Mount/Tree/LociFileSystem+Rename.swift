@@ -73,76 +73,6 @@ extension LociFileSystem {
         }
     }
 
-    /// What a name leads to.
-    enum Found {
-        case unborn(Unborn)
-        case memory(CatalogEntry, MemoryRow)
-        case foreign(CatalogEntry, Node)
-        case directory(CatalogEntry, Node)
-
-        var isDirectory: Bool {
-            switch self {
-            case .directory: true
-            case .foreign(_, let node): node.mode & S_IFMT == S_IFDIR
-            case .unborn, .memory: false
-            }
-        }
-
-        var node: NodeNumber {
-            switch self {
-            case .unborn(let unborn): unborn.node
-            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry, _):
-                entry.node
-            }
-        }
-
-        /// What it is once it has no name, from now on.
-        func kind(now: Timestamp) -> UnlinkedNodes.Kind {
-            switch self {
-            case .unborn, .memory: .file(since: now.nanoseconds)
-            case .foreign: .foreign
-            case .directory(_, let node): .directory(node)
-            }
-        }
-
-        var entry: CatalogEntry? {
-            switch self {
-            case .unborn: nil
-            case .memory(let entry, _), .foreign(let entry, _), .directory(let entry, _):
-                entry
-            }
-        }
-    }
-
-    func found(
-        _ name: Name,
-        in directory: Directory,
-        _ thread: ThreadReader
-    ) throws -> Found? {
-        if let unborn = staging.lookup(name, in: directory.number) {
-            guard unborn.replaces != nil else { return .unborn(unborn) }
-            try staging.commitReplacing(unborn.node)
-        }
-        let reader = try thread.current()
-        guard
-            let entry = try reader.entry(
-                in: directory.number,
-                named: name,
-                layouts: directory.resolvable
-            ),
-            let node = try reader.node(entry.node)
-        else { return nil }
-        switch node.kind {
-        case .directory: return .directory(entry, node)
-        case .foreign: return .foreign(entry, node)
-        case .memory:
-            guard let row = node.memory, let memory = try reader.memory(row: row) else {
-                throw Self.goneNode
-            }
-            return .memory(entry, memory)
-        }
-    }
-
     private func rename(_ move: Move, mayReplace: Bool, _ thread: ThreadReader) throws {
         guard let source = try found(move.name, in: move.from, thread) else {
             throw LociError(
@@ -228,17 +158,17 @@ extension LociFileSystem {
             return try turnForeign(unborn.node, move, thread)
         }
         if case .memory(let entry, let memory) = target {
-            let table = move.to.table
-            let only = table.listed.bit
-            if table.occupied.subtracting(.foreign) == only, entry.layouts == only,
-                !staging.isStaged(memory.node)
+            // By its only name, and nothing was written to it that comes first.
+            let listed = move.to.table.listed
+            if move.to.table.occupied.subtracting(.foreign) == listed.bit,
+                entry.layouts == listed.bit, !staging.isStaged(memory.node)
             {
                 return try staging.replace(
                     memory,
                     by: unborn.node,
                     as: move.newName,
                     in: move.to.number,
-                    view: table.listed,
+                    view: listed,
                     move.caller,
                     try thread.current()
                 )
