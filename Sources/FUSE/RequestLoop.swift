@@ -14,6 +14,8 @@ struct RequestLoop: Sendable {
     let device: Int32
     let wakeup: Int32
     let spin: Duration
+    /// For whoever has the turn.
+    let latency: WakeLatency
     let alone: Bool
 
     /// After this long without work a thread counts as idle.
@@ -92,7 +94,10 @@ struct RequestLoop: Sendable {
                 thread.receiveBuffer,
                 RequestThread.receiveCapacity
             )
-            if count > 0 { return .request(size: count, waited: spinEnd != nil) }
+            if count > 0 {
+                latency.note()
+                return .request(size: count, waited: spinEnd != nil)
+            }
             switch errno {
             case EINTR, ENOENT: continue  // ENOENT: the caller was interrupted before we read
             case EAGAIN:
@@ -117,6 +122,10 @@ struct RequestLoop: Sendable {
         )
         unsafe withUnsafeMutableBytes(of: &descriptors) { bytes in
             let list = unsafe bytes.assumingMemoryBound(to: pollfd.self)
+            if latency.isLow {
+                if unsafe poll(list.baseAddress, 2, WakeLatency.patience) != 0 { return }
+                latency.rest()
+            }
             let idleMilliseconds = Int32(Self.idleAfter / 1_000_000)
             if unsafe poll(list.baseAddress, 2, idleMilliseconds) == 0 {
                 session.dispatcher.fileSystem.threadIsIdle(thread.index)

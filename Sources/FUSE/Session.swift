@@ -153,10 +153,12 @@ package final class Session: @unchecked Sendable {
     ///
     /// `count`: how many threads, at least 1.
     /// `spin`: how long a thread looks for the next request before it sleeps.
-    package func run(threads count: Int, spin: Duration) {
+    /// `lowLatency`: whether processors without work poll while requests come fast (`WakeLatency`).
+    package func run(threads count: Int, spin: Duration, lowLatency: Bool = false) {
         precondition(count > 0, "a session needs a thread")
         let contexts = (0..<count).map { RequestThread(index: $0) }
         let turn = ReaderTurn()
+        let latency = WakeLatency(isWanted: lowLatency)
         let workers = contexts.map { context in
             RequestLoop(
                 thread: context,
@@ -165,6 +167,7 @@ package final class Session: @unchecked Sendable {
                 device: device,
                 wakeup: wakeup,
                 spin: spin,
+                latency: latency,
                 alone: count == 1
             )
         }

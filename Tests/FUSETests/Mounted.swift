@@ -9,6 +9,7 @@ func withMount(
     _ fileSystem: any FileSystem,
     threads: Int = 2,
     spin: Duration = .microseconds(50),
+    lowLatency: Bool = false,
     _ body: (Session, String) throws -> Void
 ) throws {
     let path = try temporaryDirectory()
@@ -18,7 +19,7 @@ func withMount(
         mountPoint: path,
         options: MountOptions(source: "test,source")
     )
-    let runner = Runner { session.run(threads: threads, spin: spin) }
+    let runner = Runner { session.run(threads: threads, spin: spin, lowLatency: lowLatency) }
     defer {
         session.stop()
         runner.join()

@@ -15,6 +15,8 @@ import Testing
         #expect(options.layout == LayoutNumber(2))
         #expect(options.umask == 0o027)
         #expect(options.quiet == .milliseconds(250))
+        #expect(options.lowLatency)
+        #expect(try !MountOptions(parsing: ["latency=normal"]).lowLatency)
     }
 
     @Test("what only the system's tables know is accepted")
@@ -38,6 +40,7 @@ import Testing
         "values that cannot be read are refused",
         arguments: [
             "layout=x", "foreign=maybe", "usage=yes", "umask=9", "quiet=soon", "tenant", "uid=",
+            "latency=off",
         ]
     )
     func unreadable(option: String) {

@@ -203,7 +203,11 @@ package final class MountDaemon: Sendable {
             throw LociError(catalogError: error, subject: mountPoint)
         }
         log.write("serving \(mountPoint)")
-        session.run(threads: Self.requestThreads, spin: Self.spin)
+        session.run(
+            threads: Self.requestThreads,
+            spin: Self.spin,
+            lowLatency: options.lowLatency
+        )
         closes.stop()
         workerStop.signal()
         if lettingGo.load(ordering: .acquiring) {

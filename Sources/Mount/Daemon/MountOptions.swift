@@ -36,6 +36,8 @@ package struct MountOptions: Hashable, Sendable {
     /// Whether uses of old paths are counted.
     package var usage = true
     package var log: String?
+    /// Whether processors without work poll while requests come fast, where the system allows it.
+    package var lowLatency = true
     /// How often in a minute a daemon that died is started again.
     package var restarts = 4
     /// The options as they were given, but for those that were ignored.
@@ -61,7 +63,7 @@ package struct MountOptions: Hashable, Sendable {
 
     package static let names = [
         "ro", "rw", "tenant", "layout", "subdir", "allow_other", "uid", "gid", "umask", "xattr",
-        "foreign", "quiet", "actor", "reason", "migrate", "usage", "restarts", "log",
+        "foreign", "quiet", "actor", "reason", "migrate", "usage", "restarts", "log", "latency",
     ]
     private static let ignored: Set<String> = [
         "nofail", "noauto", "auto", "_netdev", "user", "nouser", "users", "defaults",
@@ -82,7 +84,7 @@ package struct MountOptions: Hashable, Sendable {
         case "allow_other": allowOther = true
         case "xattr": extendedAttributes = true
         case "tenant", "layout", "subdir", "uid", "gid", "umask", "foreign", "quiet", "actor",
-            "reason", "migrate", "usage", "restarts", "log":
+            "reason", "migrate", "usage", "restarts", "log", "latency":
             guard let value, !value.isEmpty else {
                 throw LociError(
                     .invalidArgument,
@@ -126,6 +128,11 @@ package struct MountOptions: Hashable, Sendable {
         case "reason": reason = value
         case "migrate": migrate = try flag(name, value)
         case "usage": usage = try flag(name, value)
+        case "latency":
+            guard ["low", "normal"].contains(value) else {
+                throw .unreadable(value, as: "a value of latency", remedy: "Write low or normal.")
+            }
+            lowLatency = value == "low"
         case "restarts": restarts = Int(try number(name, value, radix: 10))
         default: log = value
         }
