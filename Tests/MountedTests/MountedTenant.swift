@@ -151,6 +151,12 @@ final class MountedTenant: Sendable {
         guard unsafe mkdir(full(name), 0o755) == 0 else { throw Failed(code: errno) }
     }
 
+    /// As editors do: a new file is renamed over the old one.
+    func save(_ name: String, _ text: String) throws {
+        try write(name + ".part", text)
+        try rename(name + ".part", name)
+    }
+
     func rename(
         _ old: String,
         _ new: String,

@@ -1,5 +1,7 @@
+import Catalog
 import Glibc
 import Linux
+import Model
 import Synchronization
 import Testing
 
@@ -25,6 +27,50 @@ struct RenameOverTests {
         _ = mounted.daemon.staging.commitNow(.unmount)
         let born = try mounted.outside.memory(at: try NamePath("year=2020/x.md"))
         #expect(!born.isTrashed)
+    }
+
+    @Test("a save is what all names of the memory show, also those of another layout")
+    func savedUnderTwoNames() async throws {
+        let mounted = try MountedTenant("user={user}/topic={topic}", "quiet=10s")
+        let memory = try await mounted.add("user=bob/topic=auth/a.md", "old")
+        try await mounted.add("user=bob/topic=auth/b.md", "old")
+        try mounted.save("user=bob/topic=auth/b.md", "saved")
+        let other = ".loci/layouts/1/user=bob/topic=auth/a.md"
+        #expect(try mounted.read(other) == "old")
+        #expect(try mounted.read(".loci/layouts/1/user=bob/topic=auth/b.md") == "saved")
+        let node = try mounted.outside.catalog.read { try $0.memory(memory.id)?.node }
+        try mounted.save("user=bob/topic=auth/a.md", "saved")
+        let saved = try mounted.outside.catalog.read { try $0.memory(memory.id)?.node }
+        #expect(saved != node, "the save waits for a commit")
+        #expect(try mounted.read("user=bob/topic=auth/a.md") == "saved")
+        // As soon as the kernel was told.
+        let took = try mounted.eventually { try mounted.read(other) == "saved" }
+        #expect(took != nil)
+    }
+
+    @Test("a layout that goes live leads to what was saved before")
+    func savedBeforeLive() async throws {
+        let mounted = try MountedTenant("user={user}/topic={topic}", "quiet=10s")
+        try await mounted.add("user=bob/topic=auth/a.md", "old")
+        try mounted.save("user=bob/topic=auth/a.md", "saved")
+        let outside = mounted.outside
+        let layout = try outside.catalog.write(origin: MountedTenant.origin) { tx in
+            let layout = try tx.beginLayout(try Scheme("topic={topic}/user={user}"), apart: false)
+            for memory in try tx.reader.memories(after: 0, limit: 10) {
+                try tx.place(
+                    memory,
+                    try tx.reader.fields(of: memory),
+                    in: layout,
+                    isPrimary: false,
+                    since: tx.newestChange
+                )
+            }
+            return layout
+        }
+        _ = try outside.askMounts(.expectLayout, timeout: .seconds(5))
+        try outside.catalog.write(origin: MountedTenant.origin) { try $0.makeLive(layout) }
+        #expect(try mounted.read("topic=auth/user=bob/a.md") == "saved")
+        #expect(try mounted.read("user=bob/topic=auth/a.md") == "saved")
     }
 
     @Test("a memory that may not move leaves the memory that has the name")

@@ -154,6 +154,13 @@ final class Housekeeping: Sendable {
         let kinds = Set(rows.map(\.kind))
         // Who retires a layout asks first: what was counted so far is to be seen then.
         if kinds.contains(.commit) { flushUses() }
+        if kinds.contains(.expectLayout) {
+            do throws(LociError) {
+                try staging.commitReplacing()
+            } catch {
+                log.write("a save over a memory could not be committed: \(error)")
+            }
+        }
         if kinds != [.expectLayout] {
             let report = staging.commitNow(kinds.contains(.snapshot) ? .snapshot : .command)
             for failure in report.failures { log.write("not committed: \(failure.error)") }

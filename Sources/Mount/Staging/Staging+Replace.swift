@@ -53,6 +53,11 @@ extension Staging {
         if let node { try commitReplacing(node) }
     }
 
+    /// Commits all files that were renamed over memories: those will have further names.
+    func commitReplacing() throws(LociError) {
+        for node in names.withLock({ Array($0.replacing) }) { try commitReplacing(node) }
+    }
+
     /// Commits a file that was renamed over a memory, because something else is to be done to that
     /// memory; and others of its kind with it: in a row of saves each of them would be next.
     package func commitReplacing(_ node: NodeNumber) throws(LociError) {

@@ -158,10 +158,11 @@ extension LociFileSystem {
             return try turnForeign(unborn.node, move, thread)
         }
         if case .memory(let entry, let memory) = target {
-            // By its only name, and nothing was written to it that comes first.
+            // By its only name, also for the kernel; and nothing was written to it that comes first.
             let listed = move.to.table.listed
             if move.to.table.occupied.subtracting(.foreign) == listed.bit,
-                entry.layouts == listed.bit, !staging.isStaged(memory.node)
+                entry.layouts == listed.bit, !layoutViewsUsed.isSet,
+                !staging.isStaged(memory.node)
             {
                 return try staging.replace(
                     memory,

@@ -62,6 +62,7 @@ extension LociFileSystem {
             if let directory = Self.directories.first(where: { $0.name == text }) {
                 guard isShown(directory.special) else { return nil }
                 specialViewsUsed.set()
+                if directory.special == .layouts { layoutViewsUsed.set() }
                 return KernelEntry(
                     try specialAppearance(directory.special, reader),
                     nameTimeout: Self.long,

@@ -78,6 +78,9 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// Whether anybody ever looked below `.loci/layouts` or `.loci/meta`: those views then need
     /// their share of each invalidation.
     let specialViewsUsed = Once()
+    /// Whether anybody ever looked below `.loci/layouts`: there the kernel may know a second name of
+    /// each file.
+    let layoutViewsUsed = Once()
     let foreignFiles: ForeignFiles
     let unlinked = UnlinkedNodes()
     let trash: TrashTree
@@ -113,6 +116,7 @@ package final class LociFileSystem: FileSystem, Sendable {
         guard succession.isTakeover else { return }
         // What the earlier daemon knew of that, nobody knows any more.
         specialViewsUsed.set()
+        layoutViewsUsed.set()
         expectedLayout.begin()
     }
 
