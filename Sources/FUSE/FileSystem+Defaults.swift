@@ -5,6 +5,7 @@ internal import Glibc
 extension FileSystem {
     package func initialize(_ connection: ConnectionInfo) {}
     package func destroy() {}
+    package func threadHasMoment(_ index: Int) {}
     package func threadIsIdle(_ index: Int) {}
     package func forget(_ node: NodeID, count: UInt64) {}
 

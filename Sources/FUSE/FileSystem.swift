@@ -15,6 +15,9 @@ package protocol FileSystem: AnyObject, Sendable {
     func initialize(_ connection: ConnectionInfo)
     /// The last call, made when the session is released after its `run`.
     func destroy()
+    /// A request thread answered, and looks for the next request; it may do at once what takes some
+    /// microseconds and waits for nothing.
+    func threadHasMoment(_ index: Int)
     /// A request thread had nothing to do for 10 ms and will now wait without limit.
     func threadIsIdle(_ index: Int)
 

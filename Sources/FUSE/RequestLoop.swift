@@ -101,6 +101,9 @@ struct RequestLoop: Sendable {
             switch errno {
             case EINTR, ENOENT: continue  // ENOENT: the caller was interrupted before we read
             case EAGAIN:
+                if spinEnd == nil {
+                    session.dispatcher.fileSystem.threadHasMoment(thread.index)
+                }
                 let now = monotonicNow()
                 let end = spinEnd ?? now + spinTime
                 spinEnd = end

@@ -9,6 +9,11 @@ extension Request {
         unsafe reply(bytes.span.bytes)
     }
 
+    /// Answers a `read` with the first bytes of an array.
+    consuming func reply(firstOf bytes: [UInt8], _ count: Int) {
+        unsafe reply(bytes.span.bytes.extracting(..<count))
+    }
+
     /// Answers `getxattr` and `listxattr`.
     consuming func reply(attribute bytes: [UInt8], room: Int) {
         unsafe reply(attribute: bytes.span.bytes, room: room)

@@ -29,6 +29,16 @@ extension LociFileSystem {
                 {
                     return request.reply(bytes: bytes)
                 }
+                if offset == 0 {
+                    _ = try thread.current()
+                    let generation = thread.seenGeneration
+                    thread.ahead.noteRead(number)
+                    if let count = thread.ahead.size(of: number, generation: generation),
+                        count <= size
+                    {
+                        return request.reply(firstOf: thread.ahead.bytes, count)
+                    }
+                }
                 let opened = try open(number, offset: offset, size: size, thread)
                 switch consume opened {
                 case .kept(let descriptor):
@@ -47,6 +57,25 @@ extension LociFileSystem {
         } catch {
             request.fail(errno(of: error, attempt))
         }
+    }
+
+    /// Fetches what will be read next, where that waits for nothing.
+    func readAhead(_ thread: ThreadReader) {
+        guard let number = thread.ahead.wanted else { return }
+        thread.ahead.settle()
+        guard !checkpointWaits.isWaiting, !expectedLayout.isOn,
+            staging.attributes(of: number) == nil,
+            let reader = try? thread.current(),
+            let content = try? reader.content(shownBy: number), content.kind == .memory,
+            content.size <= Int64(ReadAhead.limit),
+            let file = tenant.openWithoutWaiting(content)
+        else { return }
+        thread.ahead.fetch(
+            number,
+            from: file,
+            size: Int(content.size),
+            generation: thread.seenGeneration
+        )
     }
 
     private func stagedBytes(

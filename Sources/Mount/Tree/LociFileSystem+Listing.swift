@@ -192,6 +192,7 @@ extension LociFileSystem {
         func isReplaced(_ name: RawSpan) throws -> Bool {
             try !replaced.isEmpty && replaced.contains(Name(name))
         }
+        if cursor == .start, lister.manner != .names { thread.ahead.beginListing() }
         var isFull = false
         if lister.manner == .names {
             try reader.listNames(directory.number, layouts: set, after: after) { name, row in
@@ -210,6 +211,7 @@ extension LociFileSystem {
                     return false
                 }
                 let cookie = ListingCursor.after(slot: slot, row.node).cookie
+                if !row.isDirectory { thread.ahead.noteListed(row.node) }
                 if withholds, !row.isDirectory {
                     withholds = false
                     let id = NodeID(row.node.rawValue)

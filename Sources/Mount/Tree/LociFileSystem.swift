@@ -126,8 +126,11 @@ package final class LociFileSystem: FileSystem, Sendable {
 
     func thread(_ index: Int) -> ThreadReader { readers[index] }
 
+    package func threadHasMoment(_ index: Int) { readAhead(readers[index]) }
+
     package func threadIsIdle(_ index: Int) {
         readers[index].end()
+        readers[index].ahead.rest()
     }
 
     package func destroy() {
