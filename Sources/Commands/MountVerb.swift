@@ -18,8 +18,9 @@ struct MountVerb: AsyncParsableCommand {
                 never), and takes the mount over: callers wait a moment and go on. --upgrade has the \
                 daemon of a mount replaced by this program in the same way.
 
-                While requests come fast, a mount of root's asks Linux to keep processors awake \
-                (latency=low; normal does not): answers take a third of the time, and more power.
+                While more than some thousand requests a second come, a mount of root's keeps all \
+                processors of the machine from sleeping (latency=low; normal does not): answers \
+                come sooner, and take more power.
                 """
         )
     }

@@ -15,10 +15,10 @@ package protocol FileSystem: AnyObject, Sendable {
     func initialize(_ connection: ConnectionInfo)
     /// The last call, made when the session is released after its `run`.
     func destroy()
-    /// A request thread answered, and looks for the next request; it may do at once what takes some
-    /// microseconds and waits for nothing.
+    /// A request thread answered, and there is no other request yet; it may do at once what takes
+    /// some microseconds. A request that comes meanwhile waits for it.
     func threadHasMoment(_ index: Int)
-    /// A request thread had nothing to do for 10 ms and will now wait without limit.
+    /// A request thread had nothing to do for 10 ms or some more, and will now wait without limit.
     func threadIsIdle(_ index: Int)
 
     func lookup(_ request: consuming Request, parent: NodeID, name: RawSpan)

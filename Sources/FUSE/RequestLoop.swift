@@ -52,9 +52,12 @@ struct RequestLoop: Sendable {
     /// Reads and serves until the turn was passed on (true) or the session ends (false).
     private func serveOwnTurn() -> Bool {
         var spin = alone ? self.spin : .zero
+        var hasServed = false
         while true {
-            guard case .request(let size, let waited) = receive(spin) else { return false }
-            spin = self.spin
+            guard case .request(let size, let waited) = receive(spin, after: hasServed) else {
+                return false
+            }
+            (spin, hasServed) = (self.spin, true)
             thread.heldTurn = turn
             if !alone && (!waited || Self.mayWait(thread.header)) { thread.passTurn() }
             serve(size)
@@ -84,7 +87,8 @@ struct RequestLoop: Sendable {
         }
     }
 
-    private func receive(_ spin: Duration) -> Received {
+    /// `hasServed`: this thread has had the turn since its last answer.
+    private func receive(_ spin: Duration, after hasServed: Bool) -> Received {
         let (seconds, attoseconds) = spin.components
         let spinTime = UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
         var spinEnd: UInt64?
@@ -101,7 +105,7 @@ struct RequestLoop: Sendable {
             switch errno {
             case EINTR, ENOENT: continue  // ENOENT: the caller was interrupted before we read
             case EAGAIN:
-                if spinEnd == nil {
+                if spinEnd == nil, hasServed {
                     session.dispatcher.fileSystem.threadHasMoment(thread.index)
                 }
                 let now = monotonicNow()

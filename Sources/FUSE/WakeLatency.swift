@@ -6,7 +6,8 @@ internal import Linux
 /// Whoever waits for an answer leaves its processor without work, and that sleeps at once; to wake
 /// it takes longer than to serve most requests, on a virtual machine several times longer. While
 /// somebody holds a request for no latency (PM QoS, `/dev/cpu_dma_latency`), such a processor polls
-/// instead. That costs power, so it is asked for only while requests come fast, and only root may.
+/// instead, on the whole machine. That costs power, so it is asked for only while requests come
+/// fast, and only root may.
 ///
 /// For one thread at a time: whoever has the reader's turn.
 @safe

@@ -2,6 +2,7 @@ import Glibc
 import Linux
 import Loci
 import Model
+import Synchronization
 import Testing
 
 @testable import Mount
@@ -10,42 +11,38 @@ import Testing
 struct ReadAheadTests {
     private static func listed(_ numbers: ClosedRange<UInt64>) -> ReadAhead {
         let ahead = ReadAhead()
-        ahead.beginListing()
-        for number in numbers { ahead.noteListed(NodeNumber(number)) }
+        ahead.noteListed(numbers.map { NodeNumber($0) }, isFirst: true)
         return ahead
+    }
+
+    /// What is wanted after a file was read.
+    private func wanted(_ ahead: ReadAhead, after number: UInt64) -> UInt64? {
+        ahead.noteRead(NodeNumber(number))
+        return ahead.takeWanted()?.rawValue
     }
 
     @Test("is the next file of the listing, once two were read in its order")
     func followsTheListing() {
         let ahead = Self.listed(10...14)
-        ahead.noteRead(NodeNumber(12))
-        #expect(ahead.wanted == nil)
-        ahead.noteRead(NodeNumber(13))
-        #expect(ahead.wanted == NodeNumber(14))
+        #expect(wanted(ahead, after: 12) == nil)
+        #expect(wanted(ahead, after: 13) == 14)
+        #expect(ahead.takeWanted() == nil, "it is fetched once")
         // At the end, out of order, and beyond.
-        for number: UInt64 in [14, 10, 13, 99] {
-            ahead.noteRead(NodeNumber(number))
-            #expect(ahead.wanted == nil)
-        }
-        ahead.noteRead(NodeNumber(10))
-        ahead.beginListing()
-        ahead.noteRead(NodeNumber(11))
-        #expect(ahead.wanted == nil)
+        for number: UInt64 in [14, 10, 13, 99] { #expect(wanted(ahead, after: number) == nil) }
+        #expect(wanted(ahead, after: 10) == 11)
+        ahead.noteListed([NodeNumber(20)], isFirst: true)
+        #expect(wanted(ahead, after: 11) == nil)
     }
 
-    @Test("is the second file when a walk begins with the first")
+    @Test("is the second file when a walk begins with the first, and goes on in the next piece")
     func beginsAtOnce() {
         let ahead = Self.listed(10...14)
         // A file that did not fit into the kernel's room is listed again.
-        ahead.noteListed(NodeNumber(14))
-        ahead.noteRead(NodeNumber(10))
-        #expect(ahead.wanted == NodeNumber(11))
-        ahead.noteRead(NodeNumber(11))
-        ahead.noteRead(NodeNumber(12))
-        ahead.noteRead(NodeNumber(13))
-        #expect(ahead.wanted == NodeNumber(14))
-        ahead.noteRead(NodeNumber(14))
-        #expect(ahead.wanted == nil)
+        ahead.noteListed([14, 15, 16].map { NodeNumber($0) }, isFirst: false)
+        // Of another directory.
+        ahead.noteListed([3, 4].map { NodeNumber($0) }, isFirst: false)
+        for number: UInt64 in 10..<16 { #expect(wanted(ahead, after: number) == number + 1) }
+        #expect(wanted(ahead, after: 16) == nil)
     }
 
     @Test("is right for the commit that it was fetched at, and for no other")
@@ -55,17 +52,24 @@ struct ReadAheadTests {
         let file = try File.open(path, [.readWrite, .create])
         try file.write(Array("content".utf8))
         let ahead = ReadAhead()
-        ahead.fetch(NodeNumber(7), from: file, size: 7, generation: 3)
-        #expect(ahead.size(of: NodeNumber(7), generation: 3) == 7)
-        #expect(String(decoding: ahead.bytes.prefix(7), as: UTF8.self) == "content")
-        #expect(ahead.size(of: NodeNumber(7), generation: 4) == nil)
-        #expect(ahead.size(of: NodeNumber(8), generation: 3) == nil)
+        func fetch(_ number: UInt64, _ size: Int) {
+            ahead.fetch(NodeNumber(number), from: file, size: size, generation: 3)
+        }
+        fetch(7, 7)
+        #expect(ahead.take(NodeNumber(7), generation: 4) == nil)
+        #expect(ahead.take(NodeNumber(8), generation: 3) == nil)
+        let (bytes, count) = try #require(ahead.take(NodeNumber(7), generation: 3))
+        #expect(String(decoding: bytes.prefix(count), as: UTF8.self) == "content")
+        #expect(ahead.take(NodeNumber(7), generation: 3) == nil, "it is given once")
+        ahead.giveBack(bytes)
         // A file that became shorter, and one that is too large.
-        ahead.fetch(NodeNumber(8), from: file, size: 8, generation: 3)
-        #expect(ahead.size(of: NodeNumber(8), generation: 3) == nil)
-        #expect(ahead.size(of: NodeNumber(7), generation: 3) == nil)
-        ahead.fetch(NodeNumber(9), from: file, size: ReadAhead.limit + 1, generation: 3)
-        #expect(ahead.size(of: NodeNumber(9), generation: 3) == nil)
+        fetch(8, 8)
+        #expect(ahead.take(NodeNumber(8), generation: 3) == nil)
+        fetch(9, ReadAhead.limit + 1)
+        #expect(ahead.take(NodeNumber(9), generation: 3) == nil)
+        fetch(7, 7)
+        ahead.rest()
+        #expect(ahead.take(NodeNumber(7), generation: 3) == nil)
     }
 
     @Test("is never what a file was before: files that change right before they are read")
@@ -94,5 +98,21 @@ struct ReadAheadTests {
                 }
             }
         }
+    }
+
+    @Test("is what a walk gets, and it is what the files have")
+    func answersWalks() async throws {
+        let mounted = try MountedTenant("{folder...}")
+        let names = (0..<40).map { "m\($0 + 100).md" }
+        for name in names { try await mounted.add(name, "text of \(name)") }
+        // Where others want the processors, a request is there before a thread has a moment.
+        for _ in 0..<50 {
+            mounted.unmount()
+            try mounted.mount()
+            for name in try mounted.list() { _ = try mounted.status(name) }
+            for name in names { #expect(try mounted.read(name) == "text of \(name)") }
+            if mounted.daemon.fileSystem.readAheadHits.load(ordering: .relaxed) > 10 { return }
+        }
+        Issue.record("nothing was fetched ahead")
     }
 }

@@ -48,6 +48,25 @@ struct RenameOverTests {
         #expect(took != nil)
     }
 
+    @Test("a new file that was renamed or removed is gone below .loci/layouts too")
+    func unbornUnderTwoNames() throws {
+        let mounted = try MountedTenant("user={user}/topic={topic}", "quiet=10s")
+        try mounted.makeDirectory("user=bob")
+        try mounted.makeDirectory("user=bob/topic=auth")
+        let view = ".loci/layouts/1/"
+        let (a, b) = ("user=bob/topic=auth/a.md", "user=bob/topic=auth/b.md")
+        try mounted.write(a, "new")
+        #expect(try mounted.read(view + a) == "new")
+        try mounted.rename(a, b)
+        #expect(throws: Failed(code: ENOENT)) { try mounted.read(view + a) }
+        #expect(try mounted.list(view + "user=bob/topic=auth") == ["b.md"])
+        #expect(try mounted.read(view + b) == "new")
+        try mounted.save(b, "newer")
+        #expect(try mounted.read(view + b) == "newer")
+        try mounted.remove(b)
+        #expect(throws: Failed(code: ENOENT)) { try mounted.read(view + b) }
+    }
+
     @Test("a layout that goes live leads to what was saved before")
     func savedBeforeLive() async throws {
         let mounted = try MountedTenant("user={user}/topic={topic}", "quiet=10s")

@@ -155,10 +155,8 @@ final class Housekeeping: Sendable {
         // Who retires a layout asks first: what was counted so far is to be seen then.
         if kinds.contains(.commit) { flushUses() }
         if kinds.contains(.expectLayout) {
-            do throws(LociError) {
-                try staging.commitReplacing()
-            } catch {
-                log.write("a save over a memory could not be committed: \(error)")
+            for failure in staging.commitReplacing() {
+                log.write("not committed: \(failure.error)")
             }
         }
         if kinds != [.expectLayout] {

@@ -104,12 +104,13 @@ package final class ChangeFollower: Sendable {
     }
 
     private func look(_ state: inout State, _ reader: CatalogReader) throws {
-        let version = try reader.dataVersion()
-        // Requests see other processes' commits from now on; their old answers are dropped below.
-        if version != state.version { catalog.noteForeignCommit() }
-        state.version = version
         var dropper = NameDropper(invalidator)
         try reader.snapshot {
+            // First of all, and of the same snapshot: requests see other processes' commits from now
+            // on, and none of what is dropped below can be answered as it was.
+            let version = try reader.dataVersion()
+            if version != state.version { catalog.noteForeignCommit() }
+            state.version = version
             try followOwn(&state, reader, &dropper)
             while true {
                 let rows = try reader.changes(

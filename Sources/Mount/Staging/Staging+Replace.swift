@@ -54,8 +54,29 @@ extension Staging {
     }
 
     /// Commits all files that were renamed over memories: those will have further names.
-    func commitReplacing() throws(LociError) {
-        for node in names.withLock({ Array($0.replacing) }) { try commitReplacing(node) }
+    ///
+    /// Blocks. Returns those that could not be committed; the others are.
+    func commitReplacing() -> [StagingFailure] {
+        let replacing = names.withLock { names in
+            names.replacing.compactMap { names.nodes[$0] }
+        }
+        return commitLock.withLock {
+            var items: [CommitItem] = []
+            var failures: [StagingFailure] = []
+            for staged in replacing {
+                do throws(LociError) {
+                    if let item = try seal(staged) { items.append(item) }
+                } catch {
+                    expect(noteSealFailure(staged, error))
+                    failures.append(StagingFailure(node: staged.node, error: error))
+                }
+            }
+            for (item, error) in commit(items) {
+                guard let error else { continue }
+                failures.append(StagingFailure(node: item.node, error: error))
+            }
+            return failures
+        }
     }
 
     /// Commits a file that was renamed over a memory, because something else is to be done to that

@@ -76,6 +76,19 @@ extension LociFileSystem {
         mode & 0o7777 & ~(options.umask ?? 0)
     }
 
+    /// The answer for a file that is not yet a memory.
+    ///
+    /// Of its name nobody tells the kernel but by the answers to who changes it, so below
+    /// `.loci/layouts`, where those do not reach, it is asked for again each time.
+    func entry(of unborn: Unborn, in place: Place) -> KernelEntry {
+        let isView = if case .view = place { true } else { false }
+        return KernelEntry(
+            appearance(of: unborn),
+            nameTimeout: isView ? .none : Self.long,
+            attributeTimeout: Self.long
+        )
+    }
+
     /// A file that is not yet a memory.
     func appearance(of unborn: Unborn) -> Attributes {
         let staged = unborn.attributes

@@ -4,6 +4,7 @@ import Glibc
 import Linux
 import Loci
 import Model
+import Synchronization
 
 extension LociFileSystem {
     package func read(_ request: consuming Request, node: NodeID, size: Int, offset: Int64) {
@@ -32,11 +33,13 @@ extension LociFileSystem {
                 if offset == 0 {
                     _ = try thread.current()
                     let generation = thread.seenGeneration
-                    thread.ahead.noteRead(number)
-                    if let count = thread.ahead.size(of: number, generation: generation),
-                        count <= size
-                    {
-                        return request.reply(firstOf: thread.ahead.bytes, count)
+                    ahead.noteRead(number)
+                    if let (bytes, count) = ahead.take(number, generation: generation) {
+                        defer { ahead.giveBack(bytes) }
+                        if count <= size {
+                            readAheadHits.add(1, ordering: .relaxed)
+                            return request.reply(firstOf: bytes, count)
+                        }
                     }
                 }
                 let opened = try open(number, offset: offset, size: size, thread)
@@ -59,10 +62,10 @@ extension LociFileSystem {
         }
     }
 
-    /// Fetches what will be read next, where that waits for nothing.
+    /// Fetches what will be read next, where its bytes are in memory.
     func readAhead(_ thread: ThreadReader) {
-        guard let number = thread.ahead.wanted else { return }
-        thread.ahead.settle()
+        guard let number = ahead.takeWanted() else { return }
+        defer { finish(thread) }
         guard !checkpointWaits.isWaiting, !expectedLayout.isOn,
             staging.attributes(of: number) == nil,
             let reader = try? thread.current(),
@@ -70,7 +73,7 @@ extension LociFileSystem {
             content.size <= Int64(ReadAhead.limit),
             let file = tenant.openWithoutWaiting(content)
         else { return }
-        thread.ahead.fetch(
+        ahead.fetch(
             number,
             from: file,
             size: Int(content.size),

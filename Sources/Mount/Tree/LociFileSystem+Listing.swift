@@ -192,26 +192,27 @@ extension LociFileSystem {
         func isReplaced(_ name: RawSpan) throws -> Bool {
             try !replaced.isEmpty && replaced.contains(Name(name))
         }
-        if cursor == .start, lister.manner != .names { thread.ahead.beginListing() }
         var isFull = false
         if lister.manner == .names {
             try reader.listNames(directory.number, layouts: set, after: after) { name, row in
                 if try isReplaced(name) { return true }
                 isFull =
-                    try !add(&unborn, before: row.node, slot, &listing)
+                    try !add(&unborn, before: row.node, place, slot, &listing)
                     || !add(name, row, directory, reader, slot, &listing)
                 return !isFull
             }
         } else {
             var withholds = lister.manner == .allButOne
+            var files: [NodeNumber] = []
+            defer { ahead.noteListed(files, isFirst: cursor == .start) }
             try reader.listNodes(directory.number, layouts: set, after: after) { name, row, node in
                 if try isReplaced(name) { return true }
-                guard add(&unborn, before: row.node, slot, &listing) else {
+                guard add(&unborn, before: row.node, place, slot, &listing) else {
                     isFull = true
                     return false
                 }
                 let cookie = ListingCursor.after(slot: slot, row.node).cookie
-                if !row.isDirectory { thread.ahead.noteListed(row.node) }
+                if !row.isDirectory { files.append(row.node) }
                 if withholds, !row.isDirectory {
                     withholds = false
                     let id = NodeID(row.node.rawValue)
@@ -225,7 +226,7 @@ extension LociFileSystem {
             }
         }
         while !isFull, let next = unborn.popLast() {
-            isFull = !add(next, slot, &listing)
+            isFull = !add(next, place, slot, &listing)
         }
         return !isFull
     }
@@ -256,25 +257,27 @@ extension LociFileSystem {
     private func add(
         _ unborn: inout [Unborn],
         before node: NodeNumber,
+        _ place: Place,
         _ slot: Int,
         _ listing: inout DirectoryBuffer
     ) -> Bool {
         while let next = unborn.last, next.node <= node {
             unborn.removeLast()
             if next.node == node { break }
-            guard add(next, slot, &listing) else { return false }
+            guard add(next, place, slot, &listing) else { return false }
         }
         return true
     }
 
-    private func add(_ unborn: Unborn, _ slot: Int, _ listing: inout DirectoryBuffer) -> Bool {
+    private func add(
+        _ unborn: Unborn,
+        _ place: Place,
+        _ slot: Int,
+        _ listing: inout DirectoryBuffer
+    ) -> Bool {
         listing.add(
             unborn.name.bytes,
-            KernelEntry(
-                appearance(of: unborn),
-                nameTimeout: Self.long,
-                attributeTimeout: Self.long
-            ),
+            entry(of: unborn, in: place),
             cookie: ListingCursor.after(slot: slot, unborn.node).cookie
         )
     }

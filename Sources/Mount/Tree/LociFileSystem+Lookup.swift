@@ -87,11 +87,7 @@ extension LociFileSystem {
         if let directory = try number(place, thread.current()),
             let unborn = staging.lookup(name, in: directory)
         {
-            return KernelEntry(
-                appearance(of: unborn),
-                nameTimeout: Self.long,
-                attributeTimeout: Self.long
-            )
+            return entry(of: unborn, in: place)
         }
         guard let found = try steady({ try findCatalog(name, in: place, thread) }) else {
             return nil

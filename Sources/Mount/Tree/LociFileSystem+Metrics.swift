@@ -3,6 +3,7 @@ import FUSE
 import Linux
 import Loci
 import Model
+import Synchronization
 
 // `.loci/metrics`: what the daemon counts, in Prometheus' text format; `.loci/stats`: the same and what
 // history holds, a word and a value a line.
@@ -50,6 +51,12 @@ extension LociFileSystem {
                 samples: requestCounts.all.map {
                     ("{operation=\"\($0.operation)\"}", Int64($0.count))
                 }
+            ),
+            Metric(
+                name: "loci_read_ahead_hits_total",
+                help: "Small files that were at hand before they were asked for.",
+                type: "counter",
+                samples: [("", Int64(readAheadHits.load(ordering: .relaxed)))]
             ),
             .gauge("loci_memories", "Memories that are not in the trash.", counts.live),
             .gauge("loci_trashed_memories", "Memories in the trash.", counts.trashed),

@@ -62,7 +62,6 @@ extension LociFileSystem {
             if let directory = Self.directories.first(where: { $0.name == text }) {
                 guard isShown(directory.special) else { return nil }
                 specialViewsUsed.set()
-                if directory.special == .layouts { layoutViewsUsed.set() }
                 return KernelEntry(
                     try specialAppearance(directory.special, reader),
                     nameTimeout: Self.long,
@@ -145,6 +144,7 @@ extension LociFileSystem {
             let layout = try reader.layouts()[LayoutNumber(number)], layout.isLive,
             let root = try reader.node(layout.root)
         else { return nil }
+        layoutViewsUsed.set()
         let id = Place.view(layout.number, layout.root).id
         return KernelEntry(
             try appearance(of: root, id: id),

@@ -69,6 +69,9 @@ package final class LociFileSystem: FileSystem, Sendable {
     package let uses = OldPathUses()
     package let requestTimes = RequestTimes()
     let requestCounts = RequestCounts()
+    let ahead = ReadAhead()
+    /// Answers from what had been fetched before it was asked for.
+    let readAheadHits = Atomic<Int>(0)
     let habits = ListingHabits()
     let namesListings = NamesListings()
     let listingEnds = ListingEnds()
@@ -78,8 +81,10 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// Whether anybody ever looked below `.loci/layouts` or `.loci/meta`: those views then need
     /// their share of each invalidation.
     let specialViewsUsed = Once()
-    /// Whether anybody ever looked below `.loci/layouts`: there the kernel may know a second name of
-    /// each file.
+    /// Whether anybody ever looked into a directory of `.loci/layouts`.
+    ///
+    /// There the kernel may know a second name of each file. A daemon that takes over does not know,
+    /// and takes it for true.
     let layoutViewsUsed = Once()
     let foreignFiles: ForeignFiles
     let unlinked = UnlinkedNodes()
@@ -130,7 +135,7 @@ package final class LociFileSystem: FileSystem, Sendable {
 
     package func threadIsIdle(_ index: Int) {
         readers[index].end()
-        readers[index].ahead.rest()
+        ahead.rest()
     }
 
     package func destroy() {

@@ -1,57 +1,79 @@
 import Linux
 import Model
+import Synchronization
 
 /// Has the next file's bytes at hand when files are read one after the other as they were listed.
 ///
 /// Between an answer and the next request a thread only looks for that one. `grep -r`, `tar` and
 /// `cp -r` read small files in the order in which a listing named them, so meanwhile the thread
-/// fetches what will be asked for, where that waits for no disk.
+/// fetches what will be asked for. Bytes that are not in memory are left to the request; where in
+/// the catalog they stand was read just before, as a rule, with the attributes.
 ///
-/// For one request thread; whoever is served by several threads in turn gets nothing from it.
-final class ReadAhead {
+/// For one walk at a time: several at once take each other's place, and get nothing from it.
+final class ReadAhead: Sendable {
     /// What is larger takes longer to copy than to open.
     static let limit = 64 << 10
     /// Files of one listing that are remembered.
     private static let mostListed = 4096
 
-    /// The files of the directory that was listed last, rising.
-    private var listed: [NodeNumber] = []
-    /// Where in `listed` the last file was read.
-    private var position = -1
-    /// What will be read next, and is not at hand.
-    private(set) var wanted: NodeNumber?
+    private struct State {
+        /// The files of the directory that was listed last, rising.
+        var listed: [NodeNumber] = []
+        /// Where in `listed` the last file was read.
+        var position = -1
+        /// What will be read next, and is not at hand.
+        var wanted: NodeNumber?
+        /// Whose bytes are at hand, and as of which commit.
+        var node = NodeNumber(0)
+        var generation: UInt64 = 0
+        /// `limit` of them, but for a moment; `count` are the file's.
+        var bytes: [UInt8] = []
+        var count = 0
+    }
 
-    private var node = NodeNumber(0)
-    private var generation: UInt64 = 0
-    /// `limit` of them once there were any.
-    private(set) var bytes: [UInt8] = []
-    private var count = 0
+    private let state = Mutex(State())
 
     // MARK: Noticing
 
-    func beginListing() {
-        listed.removeAll(keepingCapacity: true)
-        (position, wanted) = (-1, nil)
-    }
-
-    /// Notes a file of the listing; they come by rising number, and one that did not fit twice.
-    func noteListed(_ node: NodeNumber) {
-        if listed.count < Self.mostListed, listed.last != node { listed.append(node) }
+    /// Notes a piece of a listing: its files, by rising number.
+    ///
+    /// `isFirst`: where a listing begins.
+    func noteListed(_ nodes: [NodeNumber], isFirst: Bool) {
+        state.withLock { state in
+            if isFirst {
+                state.listed.removeAll(keepingCapacity: true)
+                (state.position, state.wanted) = (-1, nil)
+            }
+            // Some come again, and a piece of another listing is of no use.
+            let last = state.listed.last ?? NodeNumber(0)
+            let room = Self.mostListed - state.listed.count
+            state.listed += nodes.drop { $0 <= last }.prefix(room)
+        }
     }
 
     /// Notes that a file was read from its start.
     func noteRead(_ node: NodeNumber) {
-        wanted = nil
-        let next = position + 1
-        guard next < listed.count, listed[next] == node else {
-            position = index(of: node) ?? -1
-            return
+        state.withLock { state in
+            state.wanted = nil
+            let next = state.position + 1
+            guard next < state.listed.count, state.listed[next] == node else {
+                state.position = Self.index(of: node, in: state.listed) ?? -1
+                return
+            }
+            state.position = next
+            if next + 1 < state.listed.count { state.wanted = state.listed[next + 1] }
         }
-        position = next
-        if next + 1 < listed.count { wanted = listed[next + 1] }
     }
 
-    private func index(of node: NodeNumber) -> Int? {
+    /// What will be read next, if somebody is to fetch it.
+    func takeWanted() -> NodeNumber? {
+        state.withLock { state in
+            defer { state.wanted = nil }
+            return state.wanted
+        }
+    }
+
+    private static func index(of node: NodeNumber, in listed: [NodeNumber]) -> Int? {
         var (low, high) = (0, listed.count)
         while low < high {
             let middle = (low + high) / 2
@@ -64,34 +86,43 @@ final class ReadAhead {
 
     /// Fetches a small file's bytes, those that the commit `generation` shows.
     func fetch(_ node: NodeNumber, from file: borrowing File, size: Int, generation: UInt64) {
-        drop()
         guard size <= Self.limit else { return }
-        if bytes.isEmpty { bytes = [UInt8](repeating: 0, count: Self.limit) }
-        let isRead = unsafe bytes.withUnsafeMutableBytes { buffer in
-            unsafe File.readCached(
-                file.descriptor,
-                into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
-            )
+        state.withLock { state in
+            (state.node, state.count) = (NodeNumber(0), 0)
+            if state.bytes.isEmpty { state.bytes = [UInt8](repeating: 0, count: Self.limit) }
+            let isRead = unsafe state.bytes.withUnsafeMutableBytes { buffer in
+                unsafe File.readCached(
+                    file.descriptor,
+                    into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<size])
+                )
+            }
+            guard isRead else { return }
+            (state.node, state.generation, state.count) = (node, generation, size)
         }
-        if isRead { (self.node, self.generation, count) = (node, generation, size) }
     }
 
-    /// How many of `bytes` are the whole content of a file, if that was fetched and `generation` is
-    /// still the newest commit.
-    func size(of node: NodeNumber, generation: UInt64) -> Int? {
-        node == self.node && generation == self.generation ? count : nil
+    /// The whole content of a file, the first bytes of an array, if it was fetched and `generation`
+    /// is still the newest commit.
+    ///
+    /// The array is to be given back.
+    func take(_ node: NodeNumber, generation: UInt64) -> (bytes: [UInt8], count: Int)? {
+        state.withLock { state in
+            guard node == state.node, generation == state.generation else { return nil }
+            state.node = NodeNumber(0)
+            var bytes: [UInt8] = []
+            swap(&bytes, &state.bytes)
+            return (bytes, state.count)
+        }
     }
 
-    /// Forgets what was wanted, for it was tried.
-    func settle() { wanted = nil }
-
-    private func drop() { (node, count) = (NodeNumber(0), 0) }
+    func giveBack(_ bytes: consuming [UInt8]) {
+        state.withLock { state in
+            if state.bytes.isEmpty { state.bytes = bytes }
+        }
+    }
 
     /// Lets go of all memory.
     func rest() {
-        drop()
-        bytes = []
-        listed = []
-        (position, wanted) = (-1, nil)
+        state.withLock { $0 = State() }
     }
 }

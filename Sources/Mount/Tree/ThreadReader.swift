@@ -14,7 +14,6 @@ package final class ThreadReader: @unchecked Sendable {
     private var generation: UInt64 = 0
     /// Open blob files that this thread reads from.
     let blobs = OpenBlobs()
-    let ahead = ReadAhead()
 
     init(_ catalog: Catalog) {
         self.catalog = catalog

@@ -5,8 +5,9 @@ import Testing
 /// Whether this machine lets us ask: root, on a kernel that lets processors sleep.
 private let canAsk = unsafe access("/dev/cpu_dma_latency", R_OK | W_OK) == 0
 
+/// Timed, because the other tests' mounts ask for the same.
 @Suite("A session whose wake-ups are to be quick", .serialized, .enabled(if: canAsk))
-struct WakeLatencyTests {
+struct TimedWakeLatencyTests {
     /// What all processes together ask for, in microseconds.
     private static func asked() -> Int32? {
         let device = unsafe open("/dev/cpu_dma_latency", O_RDONLY | O_CLOEXEC)
@@ -30,9 +31,9 @@ struct WakeLatencyTests {
     func asksOnlyWhileBusy() throws {
         try withMount(MemoryFileSystem(["a": "x"]), lowLatency: true) { _, path in
             for storm in 0..<3 {
+                try #require(Self.asked() != 0, "another process keeps processors awake")
                 #expect(Self.storm("\(path)/\(storm)") { Self.asked() == 0 })
-                // Mounts of other tests may be busy at the same time, but not for long.
-                #expect(eventually(within: 10_000) { Self.asked() != 0 })
+                #expect(eventually(within: 1000) { Self.asked() != 0 })
             }
         }
     }
@@ -41,14 +42,15 @@ struct WakeLatencyTests {
     func leavesAlone() throws {
         try withMount(MemoryFileSystem(["a": "x"]), lowLatency: true) { session, path in
             var quiet = 0
+            try #require(Self.asked() != 0, "another process keeps processors awake")
             for number in 0..<200 {
                 _ = exists("\(path)/none-\(number)")
                 usleep(1000)
-                // By then a session that asks too early does.
-                if number >= 100, Self.asked() != 0 { quiet += 1 }
+                if Self.asked() != 0 { quiet += 1 }
             }
             #expect(session.counts.total >= 200)
-            #expect(quiet > 0)
+            // The machine may keep this thread waiting, and wake it for several requests at once.
+            #expect(quiet > 190)
         }
         try withMount(MemoryFileSystem(["a": "x"])) { _, path in
             var quiet = 0
@@ -56,7 +58,7 @@ struct WakeLatencyTests {
                 for number in 0..<20 { _ = exists("\(path)/none-\(round)-\(number)") }
                 if Self.asked() != 0 { quiet += 1 }
             }
-            #expect(quiet > 0)
+            #expect(quiet == 200)
         }
     }
 }
