@@ -67,6 +67,43 @@ struct RenameOverTests {
         #expect(throws: Failed(code: ENOENT)) { try mounted.read(view + b) }
     }
 
+    @Test("what changes below .loci/layouts shows by the main path, which was looked at before")
+    func changedByView() async throws {
+        let mounted = try MountedTenant("user={user}/topic={topic}")
+        let directory = "user=bob/topic=auth/"
+        let view = ".loci/layouts/1/" + directory
+        for name in ["saved.md", "edited.md", "moved.md", "gone.md"] {
+            try await mounted.add(directory + name, "old")
+            #expect(try mounted.read(directory + name) == "old")
+            #expect(try mounted.read(view + name) == "old")
+        }
+        func soon(_ what: Comment, _ holds: () throws -> Bool) rethrows {
+            #expect(try mounted.eventually(holds) != nil, what)
+        }
+        func isGone(_ name: String) -> Bool { (try? mounted.status(directory + name)) == nil }
+        try mounted.save(view + "saved.md", "saved")
+        try soon("a save") { try mounted.read(directory + "saved.md") == "saved" }
+        // By the path that was stale: what was saved is what goes on.
+        try mounted.write(directory + "saved.md", "+", flags: O_APPEND)
+        try soon("an append") { try mounted.read(view + "saved.md") == "saved+" }
+        try mounted.write(view + "edited.md", "edited")
+        try soon("a write") { try mounted.read(directory + "edited.md") == "edited" }
+        try mounted.rename(view + "moved.md", view + "there.md")
+        soon("a rename's old name") { isGone("moved.md") }
+        try soon("a rename's new name") { try mounted.read(directory + "there.md") == "old" }
+        try mounted.remove(view + "gone.md")
+        soon("a removal") { isGone("gone.md") }
+        // A file that is no memory yet, absent before.
+        #expect(isGone("new.md"))
+        try mounted.write(view + "new.md", "new")
+        soon("a new file") { (try? mounted.read(directory + "new.md")) == "new" }
+        try mounted.rename(view + "new.md", view + "newer.md")
+        soon("a new file's old name") { isGone("new.md") }
+        soon("a new file's new name") { (try? mounted.read(directory + "newer.md")) == "new" }
+        try mounted.remove(view + "newer.md")
+        soon("a new file's removal") { isGone("newer.md") }
+    }
+
     @Test("a layout that goes live leads to what was saved before")
     func savedBeforeLive() async throws {
         let mounted = try MountedTenant("user={user}/topic={topic}", "quiet=10s")

@@ -32,6 +32,7 @@ package final class Invalidator: Sendable {
         names.start()
         try pages.start()
         fileSystem.namesListings.tell(names)
+        fileSystem.tellElsewhere(through: names)
     }
 
     package func stop() {

@@ -36,7 +36,8 @@ struct NameDropper {
             return
         default: break
         }
-        let known = known ?? []
+        // What a request below `.loci/layouts` tells the kernel of, it tells of no other view's name.
+        let known = invalidator.fileSystem.layoutViewsUsed.isSet ? [] : known ?? []
         for ended in try reader.namesEnded(by: row.number) {
             try drop(ended, isEnded: true, known, table, reader)
         }

@@ -119,6 +119,7 @@ extension LociFileSystem {
                 by: caller,
                 reader
             )
+            expireElsewhere(name, in: directory)
             return appearance(of: unborn)
         } catch let error as LociError where options.foreign == .all && error.isMisfit {
             return try makeForeign(

@@ -1,6 +1,7 @@
 import Catalog
 import FUSE
 import Model
+import Synchronization
 
 extension LociFileSystem {
     /// A directory of the catalog, as one request sees it.
@@ -80,6 +81,25 @@ extension LociFileSystem {
             table: table,
             mainRoot: main
         )
+    }
+
+    // MARK: Other views
+
+    func tellElsewhere(through queue: NotificationQueue) {
+        elsewhere.withLock { $0 = queue }
+    }
+
+    /// Has the kernel look a name up again wherever it may know it, where a file is that no row has.
+    ///
+    /// The answer to whoever changes such a name tells of it in one view; that it changed in the
+    /// others no line of the log says before the file is born.
+    func expireElsewhere(_ name: Name, in directory: Directory) {
+        guard layoutViewsUsed.isSet, let queue = elsewhere.withLock(\.self) else { return }
+        let views = directory.table.liveLayouts.map(\.number)
+        let ids =
+            [View.main.id(of: directory.number, mainRoot: directory.mainRoot)]
+            + views.map { Place.view($0, directory.number).id }
+        for id in ids { queue.offer { $0.expire(name, in: id) } }
     }
 
     /// Where a directory stands.

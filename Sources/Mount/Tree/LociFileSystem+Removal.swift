@@ -34,6 +34,7 @@ extension LociFileSystem {
         if let unborn = staging.lookup(name, in: directory.number) {
             guard unborn.replaces != nil else {
                 try staging.unlink(unborn.node, request: caller.request)
+                expireElsewhere(name, in: directory)
                 return noteUnlinked(unborn.node, .file(since: now))
             }
             try staging.commitReplacing(unborn.node)

@@ -45,6 +45,8 @@ extension LociFileSystem {
             } else {
                 try again { try rename(move, mayReplace: flags & 1 == 0, thread) }
             }
+            expireElsewhere(move.name, in: move.from)
+            expireElsewhere(move.newName, in: move.to)
             request.succeed()
         } catch {
             request.fail(errno(of: error, attempt))

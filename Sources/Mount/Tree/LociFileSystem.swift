@@ -86,6 +86,8 @@ package final class LociFileSystem: FileSystem, Sendable {
     /// There the kernel may know a second name of each file. A daemon that takes over does not know,
     /// and takes it for true.
     let layoutViewsUsed = Once()
+    /// Where the kernel is told of names in other views than a request's.
+    let elsewhere = Mutex<NotificationQueue?>(nil)
     let foreignFiles: ForeignFiles
     let unlinked = UnlinkedNodes()
     let trash: TrashTree
