@@ -67,6 +67,11 @@ struct ReadAheadTests {
         #expect(ahead.take(NodeNumber(8), generation: 3) == nil)
         fetch(9, ReadAhead.limit + 1)
         #expect(ahead.take(NodeNumber(9), generation: 3) == nil)
+        // In use, and then not.
+        ahead.noteRead(NodeNumber(6))
+        fetch(7, 7)
+        ahead.rest()
+        #expect(ahead.take(NodeNumber(7), generation: 3) != nil)
         fetch(7, 7)
         ahead.rest()
         #expect(ahead.take(NodeNumber(7), generation: 3) == nil)

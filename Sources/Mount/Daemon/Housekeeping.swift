@@ -111,6 +111,7 @@ final class Housekeeping: Sendable {
     @Sendable private func doChores() {
         while (try? Poll.isReadable(ending.descriptor, timeout: .seconds(1))) == false {
             flushUses()
+            fileSystem.ahead.rest()
             indexWaiting()
             checkpointIfLarge()
         }

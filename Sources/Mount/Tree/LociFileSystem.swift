@@ -137,7 +137,6 @@ package final class LociFileSystem: FileSystem, Sendable {
 
     package func threadIsIdle(_ index: Int) {
         readers[index].end()
-        ahead.rest()
     }
 
     package func destroy() {

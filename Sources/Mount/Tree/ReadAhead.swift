@@ -29,6 +29,8 @@ final class ReadAhead: Sendable {
         /// `limit` of them, but for a moment; `count` are the file's.
         var bytes: [UInt8] = []
         var count = 0
+        /// Whether anything was read since the last `rest`.
+        var isUsed = false
     }
 
     private let state = Mutex(State())
@@ -54,7 +56,7 @@ final class ReadAhead: Sendable {
     /// Notes that a file was read from its start.
     func noteRead(_ node: NodeNumber) {
         state.withLock { state in
-            state.wanted = nil
+            (state.wanted, state.isUsed) = (nil, true)
             let next = state.position + 1
             guard next < state.listed.count, state.listed[next] == node else {
                 state.position = Self.index(of: node, in: state.listed) ?? -1
@@ -121,8 +123,13 @@ final class ReadAhead: Sendable {
         }
     }
 
-    /// Lets go of all memory.
+    /// Lets go of all memory where nothing was read since the last call.
+    ///
+    /// For one caller, now and then: a request thread that is idle knows nothing of the others.
     func rest() {
-        state.withLock { $0 = State() }
+        state.withLock { state in
+            if !state.isUsed { state = State() }
+            state.isUsed = false
+        }
     }
 }
