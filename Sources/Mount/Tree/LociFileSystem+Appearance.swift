@@ -78,8 +78,8 @@ extension LociFileSystem {
 
     /// The answer for a file that is not yet a memory.
     ///
-    /// Of its name nobody tells the kernel but by the answers to who changes it, so below
-    /// `.loci/layouts`, where those do not reach, it is asked for again each time.
+    /// Below `.loci/layouts` its name is asked for again each time: what `expireElsewhere` offers may
+    /// be missed, and comes after the answer to whoever changed the name.
     func entry(of unborn: Unborn, in place: Place) -> KernelEntry {
         let isView = if case .view = place { true } else { false }
         return KernelEntry(
