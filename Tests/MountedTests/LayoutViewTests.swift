@@ -48,6 +48,15 @@ struct LayoutViewTests {
         #expect(try mounted.read(view + b) == "newer")
         try mounted.remove(b)
         #expect(throws: Failed(code: ENOENT)) { try mounted.read(view + b) }
+        // And the other way round: no row ever has the name that the main path was asked for.
+        for _ in 0..<3 {
+            try mounted.write(a, "new")
+            try mounted.rename(view + a, view + b)
+            #expect(mounted.eventually { (try? mounted.status(a)) == nil } != nil)
+            #expect(try mounted.read(b) == "new")
+            try mounted.remove(view + b)
+            #expect(mounted.eventually { (try? mounted.status(b)) == nil } != nil)
+        }
     }
 
     @Test("what changes below .loci/layouts shows by the main path, which was looked at before")
