@@ -27,7 +27,9 @@ final class Dispatcher: Sendable {
     ///
     /// Content and names change only through the kernel or with a notification, so nothing is
     /// invalidated by guess; truncation must be a request of its own, because opens are not seen;
-    /// set-user-id bits are dropped by the kernel, which then sends a `setattr`.
+    /// set-user-id bits are dropped by the kernel, which then sends a `setattr`. What a listing
+    /// brings beside names is chosen by whoever answers, in each piece of it: what the kernel would
+    /// do by itself asks for names only after the first piece, and then for each file.
     func negotiate(_ connection: inout fuse_conn_info) {
         Self.configure(&connection)
         fileSystem.initialize(
@@ -46,10 +48,11 @@ final class Dispatcher: Sendable {
             | FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_POSIX_LOCKS
             | FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE
             | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK
+            | FUSE_CAP_READDIRPLUS_AUTO
         let on =
-            FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO
-            | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO
-            | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPIRE_ONLY
+            FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_PARALLEL_DIROPS
+            | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO | FUSE_CAP_NO_OPEN_SUPPORT
+            | FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPIRE_ONLY
         connection.want &= ~UInt32(off)
         connection.want |= UInt32(on) & connection.capable
         let most = UInt32(RequestThread.replyCapacity)

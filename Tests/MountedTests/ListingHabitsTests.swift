@@ -1,6 +1,8 @@
 import FUSE
 import Glibc
 import Linux
+import Loci
+import Model
 import Testing
 
 @testable import Mount
@@ -30,6 +32,18 @@ struct ListingHabitsTests {
         habits.noteWithheld(from: 7)
         habits.noteLookup(by: 7)
         #expect(habits.begin(7) == .full)
+    }
+
+    @Test("the rest of a large directory is served by what is known of the process by then")
+    func goesOn() {
+        let habits = ListingHabits()
+        #expect(habits.goOn(7) == .allButOne)
+        habits.noteWithheld(from: 7)
+        #expect(habits.goOn(7) == .names)
+        // And tells nothing of the next directory.
+        habits.noteLookup(by: 7)
+        #expect(habits.goOn(7) == .full && habits.begin(7) == .full)
+        #expect(habits.goOn(0) == .full)
     }
 
     @Test("processes are told apart, and of two in one slot the last one is known")
@@ -85,13 +99,25 @@ struct ListingHabitsTests {
         #expect(listings.begin(NodeID(limit + 1), .names) == .names)
     }
 
-    /// A mount with ten files in each of three directories, and the number of the mounts' lookups.
+    /// A mount with ten files in each of three directories, and maybe many in one more; and the
+    /// number of the mount's lookups.
     private struct Counted {
         let mounted: MountedTenant
         let directories = ["a", "b", "c"].map { "user=bob/topic=\($0)" }
 
-        init() async throws {
+        init(many: Int = 0) async throws {
             mounted = try MountedTenant()
+            let large = try (0..<many).map {
+                NewMemory(
+                    .bytes(Array("text \($0)".utf8)),
+                    name: try Name("\($0).md"),
+                    attributes: ["user": "bob", "topic": "large"]
+                )
+            }
+            for result in try await mounted.outside.append(
+                contentsOf: large,
+                origin: MountedTenant.origin
+            ) { _ = try result.get() }
             for directory in directories {
                 for number in 0..<10 {
                     try await mounted.add("\(directory)/\(number).md", "text \(number)")
@@ -172,6 +198,39 @@ struct ListingHabitsTests {
             for name in Self.ten { _ = try mounted.status("\(counted.directories[0])/\(name)") }
         }
         #expect(third <= 2)
+    }
+
+    /// Enough for a listing of several pieces.
+    private static let many = 1000
+    private static let large = "user=bob/topic=large"
+
+    @Test("who looks at files gets them all from a large directory, too")
+    func looksAtLargeDirectory() async throws {
+        let counted = try await Counted(many: Self.many)
+        let lookups = try counted.onThread {
+            let name = try #require(try counted.names(counted.directories[0]).first)
+            _ = try counted.mounted.status("\(counted.directories[0])/\(name)")
+            return try counted.lookups {
+                let names = try counted.names(Self.large)
+                #expect(names.count == Self.many)
+                for name in names { _ = try counted.mounted.status("\(Self.large)/\(name)") }
+            }
+        }
+        // The directory.
+        #expect(lookups <= 2)
+    }
+
+    @Test("who wants names gets no attributes from the later pieces of a large directory")
+    func listsLargeDirectory() async throws {
+        let counted = try await Counted(many: Self.many)
+        let names = try counted.onThread { try counted.names(Self.large) }
+        #expect(Set(names).count == Self.many)
+        let node = try NodeID(UInt64(counted.mounted.status(Self.large).st_ino))
+        #expect(counted.mounted.daemon.fileSystem.namesListings.contains(node))
+        let lookups = try counted.lookups {
+            for name in names { _ = try counted.mounted.status("\(Self.large)/\(name)") }
+        }
+        #expect(lookups > UInt64(Self.many / 2) && lookups < UInt64(Self.many))
     }
 
     @Test("who looks at files needs a lookup for one of them")

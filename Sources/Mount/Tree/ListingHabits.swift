@@ -7,9 +7,9 @@ import Synchronization
 /// what it costs, here and in the kernel, which keeps an inode for each.
 ///
 /// A process that is not known gets the attributes of all files but one. If it looks that one up,
-/// it looks at files; if it lists another directory instead, names are what it wants. A wrong guess
-/// costs a lookup for each file of a directory, until the process looks at one. Where another one
-/// does (`find | xargs grep`), `NamesListings` notices.
+/// it looks at files; if it reads on in a large directory, or lists another one, names are what it
+/// wants. A wrong guess costs a lookup for each file of a directory, until the process looks at one.
+/// Where another one does (`find | xargs grep`), `NamesListings` notices.
 ///
 /// Without a lock; of processes whose numbers share a slot, the last one is known.
 final class ListingHabits: Sendable {
@@ -41,6 +41,17 @@ final class ListingHabits: Sendable {
         case .tested:
             note(.names, of: pid)
             return .names
+        }
+    }
+
+    /// How a process that goes on with a listing is served, where that did not begin with names.
+    func goOn(_ pid: Int32) -> Manner {
+        guard pid > 0 else { return .full }
+        return switch habit(of: pid) {
+        case .looks: .full
+        case nil: .allButOne
+        // It has not looked up what the first piece kept from it.
+        case .tested, .names: .names
         }
     }
 

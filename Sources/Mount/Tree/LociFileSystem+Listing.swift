@@ -77,8 +77,9 @@ extension LociFileSystem {
         default: return Lister(pid: pid, manner: .full)
         }
         guard cookie == 0 else {
-            // As it began.
-            return Lister(pid: pid, manner: namesListings.contains(node) ? .names : .full)
+            let wished = namesListings.contains(node) ? .names : habits.goOn(pid)
+            guard wished == .names else { return Lister(pid: pid, manner: wished) }
+            return Lister(pid: pid, manner: namesListings.begin(node, .names))
         }
         return Lister(pid: pid, manner: namesListings.begin(node, habits.begin(pid)))
     }
