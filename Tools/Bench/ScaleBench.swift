@@ -76,6 +76,8 @@ struct ScaleBench {
             scheme: try Scheme("user={user}/topic={topic}"),
             origin: .thisProcess
         ).tenant(.main)
+        // A mount would index for minutes what came in so fast.
+        try tenant.endSearch(origin: .thisProcess)
         try await place.tree.corpus.add(to: tenant)
     }
 
