@@ -14,6 +14,8 @@ package struct DirectoryBuffer: ~Copyable {
     /// Whether the kernel takes attributes and nodes from this listing (`readdirplus`): each entry
     /// added by `add(name:entry:cookie:)` then counts as one lookup.
     package let withEntries: Bool
+    /// Whether what is added with its attributes brings them: false where they would be of no use.
+    package var bringsEntries = true
     private let room: UnsafeMutableRawBufferPointer
     private var count = 0
     /// Of the entry that was added last; 0 without one.
@@ -38,7 +40,7 @@ package struct DirectoryBuffer: ~Copyable {
     /// The cookie, never 0, is where a later call goes on after this entry. Returns whether the
     /// entry was added.
     package mutating func add(name: RawSpan, entry: Entry, cookie: UInt64) -> Bool {
-        guard withEntries else {
+        guard withEntries, bringsEntries else {
             return add(
                 name: name,
                 node: entry.node,

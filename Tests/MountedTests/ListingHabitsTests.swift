@@ -1,3 +1,4 @@
+import Catalog
 import FUSE
 import Glibc
 import Linux
@@ -37,13 +38,18 @@ struct ListingHabitsTests {
     @Test("the rest of a large directory is served by what is known of the process by then")
     func goesOn() {
         let habits = ListingHabits()
-        #expect(habits.goOn(7) == .allButOne)
+        #expect(habits.goOn(7, byNames: false) == .allButOne)
+        #expect(habits.goOn(7, byNames: true) == .names)
         habits.noteWithheld(from: 7)
-        #expect(habits.goOn(7) == .names)
-        // And tells nothing of the next directory.
+        #expect(habits.goOn(7, byNames: false) == .names)
+        // In the next directory names are what it wants, but where all listings are full.
+        #expect(habits.begin(7) == .names)
+        #expect(habits.goOn(7, byNames: true) == .names && habits.goOn(7, byNames: false) == .full)
         habits.noteLookup(by: 7)
-        #expect(habits.goOn(7) == .full && habits.begin(7) == .full)
-        #expect(habits.goOn(0) == .full)
+        // Whatever another process began meanwhile.
+        #expect(habits.goOn(7, byNames: true) == .full)
+        #expect(habits.looks(7) && !habits.looks(8))
+        #expect(habits.goOn(0, byNames: false) == .names)
     }
 
     @Test("processes are told apart, and of two in one slot the last one is known")
@@ -220,17 +226,52 @@ struct ListingHabitsTests {
         #expect(lookups <= 2)
     }
 
-    @Test("who wants names gets no attributes from the later pieces of a large directory")
+    @Test("who reads a large directory to its end gets no attributes from its later pieces")
     func listsLargeDirectory() async throws {
         let counted = try await Counted(many: Self.many)
         let names = try counted.onThread { try counted.names(Self.large) }
         #expect(Set(names).count == Self.many)
-        let node = try NodeID(UInt64(counted.mounted.status(Self.large).st_ino))
-        #expect(counted.mounted.daemon.fileSystem.namesListings.contains(node))
         let lookups = try counted.lookups {
             for name in names { _ = try counted.mounted.status("\(Self.large)/\(name)") }
         }
         #expect(lookups > UInt64(Self.many / 2) && lookups < UInt64(Self.many))
+    }
+
+    @Test("what another process edits while a directory is listed the first time shows as it is")
+    func listsWhatChanges() async throws {
+        let counted = try await Counted(many: 120)
+        let (mounted, outside) = (counted.mounted, counted.mounted.outside)
+        let edited = try outside.list(under: try NamePath(Self.large), limit: 20).memories
+        #expect(edited.count == 20)
+        for round in 0..<30 {
+            mounted.unmount()
+            try mounted.mount()
+            let text = [UInt8](repeating: UInt8(ascii: "x"), count: 100 + round)
+            let edits = Task {
+                for memory in edited {
+                    _ = try await outside.edit(
+                        memory.id,
+                        content: text,
+                        origin: MountedTenant.origin
+                    )
+                }
+            }
+            // Long enough that edits fall into a listing.
+            let list: @Sendable () throws(any Error) -> Void = { () throws(any Error) in
+                for _ in 1...3 { _ = try counted.names(Self.large) }
+            }
+            try Thread.inParallel(name: "lister", list, list).0.get()
+            try await edits.value
+            let newest = try outside.catalog.read { try $0.lastChange() }
+            _ = mounted.eventually(within: .seconds(20)) {
+                mounted.daemon.follower.followedThrough >= newest
+                    && mounted.daemon.invalidator.isSettled
+            }
+            for memory in edited {
+                let status = try mounted.status("\(Self.large)/\(memory.name)")
+                #expect(status.st_size == text.count, "round \(round), \(memory.name)")
+            }
+        }
     }
 
     @Test("who looks at files needs a lookup for one of them")

@@ -17,7 +17,7 @@ struct ScaleBench {
         runner = options.runner
         section.facts = options.facts([
             ("memories", options.sizes.map(Figure.grouped).joined(separator: ", ")),
-            ("bytes a memory", "\(Operations.size)"),
+            ("bytes a memory", "\(Operations.size)"), ("search index", "none"),
         ])
         section.subjects = options.sizes.map { ("\($0)", "\(Figure.grouped($0)) memories") }
     }

@@ -66,6 +66,18 @@ struct NameDropper {
         _ reader: CatalogReader
     ) throws {
         let own = row.session == invalidator.fileSystem.catalog.session
+        // The kernel gives the new name what it had under the old one; where another layout's path
+        // was saved over a moment ago, and this one not yet dropped, that is what was there before.
+        let known = row.operation == .rename ? [] : known
+        // Where another process changed content or attributes, its names too, though they stay: an
+        // answer in flight may bring a file that the kernel does not know yet as it was before. What
+        // is dropped of a file that it does not know is dropped of nothing; to expire a name waits
+        // for lookups and listings of its directory.
+        for entry in try reader.entries(of: memory.node, layouts: table.resolvable)
+        where !own || entry.since == row.number || changesNames(row.operation) {
+            try drop(entry, isEnded: false, known, table, reader)
+            try dropNewDirectories(above: entry.directory, row.number, known, table, reader)
+        }
         switch row.operation {
         case .edit, .restore, .import, .conflict:
             // Pages hold what this mount wrote itself. Attributes do not: an answer that was being
@@ -77,14 +89,6 @@ struct NameDropper {
             }
         default:
             if !own { invalidator.dropAttributes(memory.node) }
-        }
-        // The kernel gives the new name what it had under the old one; where another layout's path
-        // was saved over a moment ago, and this one not yet dropped, that is what was there before.
-        let known = row.operation == .rename ? [] : known
-        for entry in try reader.entries(of: memory.node, layouts: table.resolvable)
-        where entry.since == row.number || changesNames(row.operation) {
-            try drop(entry, isEnded: false, known, table, reader)
-            try dropNewDirectories(above: entry.directory, row.number, known, table, reader)
         }
     }
 

@@ -8,8 +8,11 @@ import Synchronization
 ///
 /// A process that is not known gets the attributes of all files but one. If it looks that one up,
 /// it looks at files; if it reads on in a large directory, or lists another one, names are what it
-/// wants. A wrong guess costs a lookup for each file of a directory, until the process looks at one.
-/// Where another one does (`find | xargs grep`), `NamesListings` notices.
+/// wants. A wrong guess costs a lookup for each file of a directory, until the process looks at one:
+/// of whoever reads a large directory to its end first, as `grep -r` does, for each file of that
+/// one. Where another process looks (`find | xargs grep`), `NamesListings` notices.
+///
+/// Who looked once is taken for looking at all files: whether it does, nobody sees who brings them.
 ///
 /// Without a lock; of processes whose numbers share a slot, the last one is known.
 final class ListingHabits: Sendable {
@@ -44,16 +47,21 @@ final class ListingHabits: Sendable {
         }
     }
 
-    /// How a process that goes on with a listing is served, where that did not begin with names.
-    func goOn(_ pid: Int32) -> Manner {
-        guard pid > 0 else { return .full }
+    /// How a later piece of a listing is served; `byNames`: the directory was last begun so.
+    func goOn(_ pid: Int32, byNames: Bool) -> Manner {
+        guard pid > 0 else { return .names }
         return switch habit(of: pid) {
         case .looks: .full
-        case nil: .allButOne
+        case nil: byNames ? .names : .allButOne
         // It has not looked up what the first piece kept from it.
-        case .tested, .names: .names
+        case .tested: .names
+        // Began in full, where all listings do for a while.
+        case .names: byNames ? .names : .full
         }
     }
+
+    /// Whether a process is known to look at files.
+    func looks(_ pid: Int32) -> Bool { habit(of: pid) == .looks }
 
     /// Notes that a file was kept from a process.
     func noteWithheld(from pid: Int32) { note(.tested, of: pid) }

@@ -74,12 +74,12 @@ extension LociFileSystem {
         guard withEntries else { return Lister(pid: pid, manner: .names) }
         switch Place(node) {
         case .root, .node, .view: break
-        default: return Lister(pid: pid, manner: .full)
+        // Each is worked out by itself, and some are kept for no time.
+        default: return Lister(pid: pid, manner: cookie == 0 || habits.looks(pid) ? .full : .names)
         }
         guard cookie == 0 else {
-            let wished = namesListings.contains(node) ? .names : habits.goOn(pid)
-            guard wished == .names else { return Lister(pid: pid, manner: wished) }
-            return Lister(pid: pid, manner: namesListings.begin(node, .names))
+            let byNames = namesListings.contains(node)
+            return Lister(pid: pid, manner: habits.goOn(pid, byNames: byNames))
         }
         return Lister(pid: pid, manner: namesListings.begin(node, habits.begin(pid)))
     }
@@ -97,6 +97,7 @@ extension LociFileSystem {
             return try listCatalog(place, cursor, lister, into: &listing, thread)
         default: break
         }
+        listing.bringsEntries = lister.manner != .names
         guard addDots(place, above: parent(of: place), cursor, &listing) else { return false }
         switch place {
         case .special(let special):

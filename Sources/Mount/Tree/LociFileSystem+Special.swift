@@ -227,7 +227,8 @@ extension LociFileSystem {
     ) throws {
         var row = Int64(after)
         while true {
-            let page = try reader.memories(after: row, limit: 512)
+            // More do not fit.
+            let page = try reader.memories(after: row, limit: 192)
             guard let last = page.last else { return }
             for memory in page {
                 let cookie = ListingCursor.after(slot: 0, NodeNumber(UInt64(memory.row))).cookie

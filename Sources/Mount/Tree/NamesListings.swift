@@ -2,7 +2,7 @@ import FUSE
 import Linux
 import Synchronization
 
-/// Directories whose last listing brought names only, or did so in its later pieces.
+/// Directories whose last listing began with names only.
 ///
 /// The kernel keeps a listing, and whoever stats what it names then looks up each file. As long as
 /// nobody does, it stays: the next `find` asks nothing. Where a process looks up a second file of
@@ -19,7 +19,7 @@ final class NamesListings: Sendable {
     private let listed = Mutex<Set<NodeID>>([])
     private let isEmpty = Atomic<Bool>(true)
     /// Who looked up a file of such a directory last.
-    private let looker = Atomic<Int32>(0)
+    private let looker = Atomic<Int32>(-1)
     /// Monotonic nanoseconds.
     private let pausedUntil = Atomic<Int64>(0)
     private let queue = Mutex<NotificationQueue?>(nil)
@@ -27,8 +27,7 @@ final class NamesListings: Sendable {
     /// Where the kernel is told from now on.
     func tell(_ queue: NotificationQueue) { self.queue.withLock { $0 = queue } }
 
-    /// Begins a listing of a directory, or a piece that is served otherwise than those before it;
-    /// returns how it is to be served where that is wished for.
+    /// Begins a listing of a directory; returns how it is to be served where that is wished for.
     func begin(_ directory: NodeID, _ wished: ListingHabits.Manner) -> ListingHabits.Manner {
         if wished != .names, isEmpty.load(ordering: .relaxed) { return wished }
         return listed.withLock { listed in
