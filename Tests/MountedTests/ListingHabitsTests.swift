@@ -91,6 +91,11 @@ struct ListingHabitsTests {
         listings.noteLookup(in: NodeID(9), by: 100)
         #expect(!listings.contains(NodeID(7)))
         #expect(listings.begin(NodeID(11), .names) == .full)
+        // The first file that anybody looks up, also by a process without a number.
+        let others = NamesListings()
+        #expect(others.begin(NodeID(7), .names) == .names)
+        others.noteLookup(in: NodeID(7), by: 0)
+        #expect(others.contains(NodeID(7)))
     }
 
     @Test("so many directories are known to have been listed by names; the others are full")
@@ -235,6 +240,31 @@ struct ListingHabitsTests {
             for name in names { _ = try counted.mounted.status("\(Self.large)/\(name)") }
         }
         #expect(lookups > UInt64(Self.many / 2) && lookups < UInt64(Self.many))
+    }
+
+    @Test("so it is in a snapshot, where who looks at files gets them all")
+    func listsLargePast() async throws {
+        let counted = try await Counted(many: Self.many)
+        try counted.mounted.makeDirectory(".loci/snapshots/s")
+        let past = ".loci/snapshots/s/\(Self.large)"
+        for looks in [false, true] {
+            counted.mounted.unmount()
+            try counted.mounted.mount()
+            let lookups = try counted.onThread {
+                if looks {
+                    let name = try #require(try counted.names(counted.directories[0]).first)
+                    _ = try counted.mounted.status("\(counted.directories[0])/\(name)")
+                }
+                let names = try counted.names(past)
+                #expect(Set(names).count == Self.many)
+                return try counted.lookups {
+                    for name in names { _ = try counted.mounted.status("\(past)/\(name)") }
+                }
+            }
+            // Each path asks for the snapshot's own directory anew.
+            let files = Int(lookups) - Self.many
+            #expect(looks ? files <= 5 : files > Self.many / 2, "\(files)")
+        }
     }
 
     @Test("what another process edits while a directory is listed the first time shows as it is")
