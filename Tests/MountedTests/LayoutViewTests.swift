@@ -103,17 +103,7 @@ struct LayoutViewTests {
         try mounted.save("user=bob/topic=auth/a.md", "saved")
         let outside = mounted.outside
         let layout = try outside.catalog.write(origin: MountedTenant.origin) { tx in
-            let layout = try tx.beginLayout(try Scheme("topic={topic}/user={user}"), apart: false)
-            for memory in try tx.reader.memories(after: 0, limit: 10) {
-                try tx.place(
-                    memory,
-                    try tx.reader.fields(of: memory),
-                    in: layout,
-                    isPrimary: false,
-                    since: tx.newestChange
-                )
-            }
-            return layout
+            try MountedTenant.build(Scheme("topic={topic}/user={user}"), tx)
         }
         _ = try outside.askMounts(.expectLayout, timeout: .seconds(5))
         try outside.catalog.write(origin: MountedTenant.origin) { try $0.makeLive(layout) }

@@ -251,20 +251,30 @@ final class MountedTenant: Sendable {
     func addLayout(_ scheme: String, apart: Bool = false) throws -> LayoutNumber {
         let scheme = try Scheme(scheme)
         return try outside.catalog.write(origin: Self.origin) { tx in
-            let layout = try tx.beginLayout(scheme, apart: apart)
-            let since = tx.newestChange
-            for memory in try tx.reader.memories(after: 0, limit: 1_000_000) {
-                try tx.place(
-                    memory,
-                    try tx.reader.fields(of: memory),
-                    in: layout,
-                    isPrimary: false,
-                    since: since
-                )
-            }
+            let layout = try Self.build(scheme, apart: apart, tx)
             try tx.makeLive(layout)
             return layout.number
         }
+    }
+
+    /// Begins a layout, and gives all memories their names in it.
+    static func build(
+        _ scheme: Scheme,
+        apart: Bool = false,
+        _ tx: CatalogTransaction
+    ) throws -> Layout {
+        let layout = try tx.beginLayout(scheme, apart: apart)
+        let since = tx.newestChange
+        for memory in try tx.reader.memories(after: 0, limit: 1_000_000) {
+            try tx.place(
+                memory,
+                try tx.reader.fields(of: memory),
+                in: layout,
+                isPrimary: false,
+                since: since
+            )
+        }
+        return layout
     }
 
     func list(layout number: LayoutNumber, nodelete: Bool = false) throws {
