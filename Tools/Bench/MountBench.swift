@@ -283,8 +283,8 @@ struct MountBench {
                 _ = try read(subject, false)
                 return try read(subject, true)
             }
-            // The second time, the kernel counts each page as used often, which is what it costs
-            // where a page is of 4 KiB; from then on it only copies.
+            // The second time costs more, most likely as the kernel then counts each page as used
+            // often, where pages are of 4 KiB; from then on it only copies.
             measure(Row("warm", "sequential read, third"), pass, round: round) { subject in
                 for _ in 1...2 { _ = try read(subject, false) }
                 return try read(subject, true)

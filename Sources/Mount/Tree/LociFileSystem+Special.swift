@@ -227,7 +227,7 @@ extension LociFileSystem {
     ) throws {
         var row = Int64(after)
         while true {
-            // More do not fit.
+            // More do not fit into what the C library asks for at once.
             let page = try reader.memories(after: row, limit: 192)
             guard let last = page.last else { return }
             for memory in page {
