@@ -12,12 +12,14 @@
 ///
 /// `entry.type` is the type of the entry's node, `mode >> 12`, which never changes: a listing of
 /// names reads one index and nothing else.
+///
+/// `entry.position` is where listings show the entry: see `ListingPosition`.
 enum Schema {
     /// `PRAGMA application_id`: "Loci".
     static let applicationID: Int64 = 0x4c6f_6369
 
     /// `PRAGMA user_version`.
-    static let version: Int64 = 5
+    static let version: Int64 = 6
 
     static let ddl = """
         CREATE TABLE setting(
@@ -57,20 +59,21 @@ enum Schema {
             node INTEGER NOT NULL, layouts INTEGER NOT NULL CHECK (layouts > 0),
             since INTEGER NOT NULL,
             type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 15),
+            position INTEGER NOT NULL,
             PRIMARY KEY (directory, name)) STRICT, WITHOUT ROWID;
         CREATE INDEX entry_node ON entry(node, layouts);
-        CREATE INDEX entry_listing ON entry(directory, node, layouts, type);
+        CREATE INDEX entry_listing ON entry(directory, position, node, layouts, type);
         CREATE INDEX entry_foreign ON entry(directory)
             WHERE layouts >= \(LayoutSet.foreign.rawValue);
 
         CREATE TABLE entry_past(
             directory INTEGER NOT NULL, name BLOB NOT NULL, node INTEGER NOT NULL,
             layouts INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
-            memory INTEGER) STRICT;
+            memory INTEGER, position INTEGER NOT NULL) STRICT;
         CREATE INDEX entry_past_until ON entry_past(until);
         CREATE INDEX entry_past_node ON entry_past(node);
         CREATE INDEX entry_past_name ON entry_past(directory, name);
-        CREATE INDEX entry_past_listing ON entry_past(directory, node);
+        CREATE INDEX entry_past_listing ON entry_past(directory, position);
 
         CREATE TABLE memory(
             id INTEGER PRIMARY KEY,

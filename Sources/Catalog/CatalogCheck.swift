@@ -96,12 +96,23 @@ package enum CatalogCheck {
     static let highestNode = """
         SELECT max(coalesce((SELECT max(number) FROM node), 0),
                    coalesce((SELECT max(node) FROM memory), 0),
-                   coalesce((SELECT max(node) FROM entry), 0))
+                   coalesce((SELECT max(node) FROM entry), 0),
+                   coalesce((SELECT max(position) FROM entry), 0))
         """
 
     static let memoriesOfWrongSize = """
         SELECT m.id FROM memory m JOIN node n ON n.number = m.node
         JOIN revision r ON r.memory = m.id AND r.number = m.revision WHERE n.size <> r.size
+        """
+
+    /// Entries of a directory that have the position of another node.
+    static let entriesAtOnePosition = """
+        SELECT e.directory, e.name, e.node, e.layouts, e.since, e.position
+        FROM (SELECT directory, position, min(node) AS first FROM entry INDEXED BY entry_listing
+              GROUP BY directory, position HAVING min(node) <> max(node)) AS twice
+        JOIN entry e INDEXED BY entry_listing
+            ON e.directory = twice.directory AND e.position = twice.position
+        WHERE e.node <> twice.first
         """
 
     private static let questions = [
@@ -153,6 +164,11 @@ package enum CatalogCheck {
                 SELECT CAST(e.name AS TEXT) FROM entry e JOIN node n ON n.number = e.node
                 WHERE e.type <> n.mode >> 12
                 """
+        ),
+        Question(
+            rule: 2,
+            message: "an entry is listed where another one is",
+            sql: "SELECT CAST(name AS TEXT) FROM (\(entriesAtOnePosition))"
         ),
         Question(
             rule: 2,

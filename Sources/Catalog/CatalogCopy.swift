@@ -33,7 +33,7 @@ package final class CatalogCopy {
     /// Node numbers below are used.
     package func nextNode() throws(LociError) -> UInt64 {
         try naming {
-            UInt64(try reader.setting(Setting.nextNode) ?? Int64(Catalog.firstNode))
+            try reader.nextNode()
         }
     }
 

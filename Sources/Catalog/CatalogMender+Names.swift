@@ -112,14 +112,14 @@ extension CatalogMender {
         }
         let lost = try entries(
             """
-            SELECT directory, name, node, layouts, since FROM entry e
+            SELECT directory, name, node, layouts, since, position FROM entry e
             WHERE NOT EXISTS (SELECT 1 FROM node n WHERE n.number = e.node)
             """
         )
         for entry in lost { try mendLost(entry, table) }
         let adrift = try entries(
             """
-            SELECT directory, name, node, layouts, since FROM entry e
+            SELECT directory, name, node, layouts, since, position FROM entry e
             WHERE layouts < \(LayoutSet.foreign.rawValue) AND NOT EXISTS
                 (SELECT 1 FROM node n WHERE n.number = e.directory AND n.kind <> 2)
             AND EXISTS
@@ -133,13 +133,22 @@ extension CatalogMender {
             )
         }
         try mendTypes()
+        for entry in try entries(CatalogCheck.entriesAtOnePosition) {
+            try note(2, entry.name.description, "is listed at a position of its own again")
+            try tx.run(
+                "UPDATE entry SET position = ? WHERE directory = ? AND name = ?",
+                .integer(Int64(tx.newNodeNumber().rawValue)),
+                .integer(Int64(entry.directory.rawValue)),
+                .blob(entry.name.bytes)
+            )
+        }
     }
 
     /// Last, as nodes were made again above.
     private mutating func mendTypes() throws {
         let wrong = try entries(
             """
-            SELECT directory, name, node, layouts, since FROM entry e
+            SELECT directory, name, node, layouts, since, position FROM entry e
             WHERE type <> (SELECT mode >> 12 FROM node WHERE number = e.node AND mode >> 12 > 0)
             """
         )

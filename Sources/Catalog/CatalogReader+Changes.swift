@@ -103,7 +103,7 @@ extension CatalogReader {
     package func namesEnded(by number: ChangeNumber) throws(SQLError) -> [Entry] {
         try statement(
             """
-            SELECT directory, name, node, layouts, since FROM entry_past WHERE until = ?
+            SELECT directory, name, node, layouts, since, position FROM entry_past WHERE until = ?
             """
         ).all(.integer(number.rawValue)) { row throws(SQLError) in Entry(row) }
     }

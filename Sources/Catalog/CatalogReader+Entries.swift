@@ -15,7 +15,7 @@ extension CatalogReader {
     ) throws(SQLError) -> Entry? {
         let statement = try statement(
             """
-            SELECT directory, name, node, layouts, since FROM entry
+            SELECT directory, name, node, layouts, since, position FROM entry
             WHERE directory = ? AND name = ? AND layouts & ? != 0
             """
         )
@@ -62,6 +62,11 @@ extension CatalogReader {
         return try statement.step() ? Node(statement) : nil
     }
 
+    /// Numbers below are used, or reserved.
+    package func nextNode() throws(SQLError) -> UInt64 {
+        UInt64(try setting(Setting.nextNode) ?? Int64(Catalog.firstNode))
+    }
+
     /// In which directory the layouts of `set` have a directory, and which of them do.
     ///
     /// The request path: one index, no allocation but the statement's own.
@@ -92,7 +97,7 @@ extension CatalogReader {
     ) throws(SQLError) -> [Entry] {
         try statement(
             """
-            SELECT directory, name, node, layouts, since FROM entry
+            SELECT directory, name, node, layouts, since, position FROM entry
             WHERE node = ? AND layouts & ? != 0
             """
         ).all(.integer(Int64(node.rawValue)), .integer(set.rawValue)) {
@@ -100,35 +105,36 @@ extension CatalogReader {
         }
     }
 
-    /// Hands over the entries of `directory` in `set` whose node is above `after`, by rising node.
+    /// Hands over the entries of `directory` in `set` above the position `after`, by rising position.
     ///
-    /// By node and not by name, so that a listing in pieces neither loses nor repeats an entry that
-    /// was renamed between two pieces.
+    /// By position and not by name or node, so that a listing in pieces neither loses nor repeats an
+    /// entry that was renamed or saved between two pieces.
     ///
     /// `body`: returns false to stop.
     package func list(
         _ directory: NodeNumber,
         layouts set: LayoutSet,
-        after: NodeNumber,
+        after: ListingPosition = .start,
         _ body: (Entry, Node) throws -> Bool
     ) throws {
         try listing(
             """
-            SELECT e.directory, e.name, e.node, e.layouts, e.since,
+            SELECT e.directory, e.name, e.node, e.layouts, e.since, e.position,
                    n.number, n.kind, n.memory, n.revision, n.size, n.mode, n.uid, n.gid,
                    n.mtime, n.ctime
             FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
-            WHERE e.directory = ? AND e.node > ? AND e.layouts & ? != 0
-            ORDER BY e.node
+            WHERE e.directory = ? AND e.position > ? AND e.layouts & ? != 0
+            ORDER BY e.position
             """,
             directory,
             set,
             after
-        ) { row in try body(Entry(row), Node(row, from: 5)) }
+        ) { row in try body(Entry(row), Node(row, from: 6)) }
     }
 
     /// A row of a listing, without its name.
     package struct ListedName {
+        package let position: ListingPosition
         package let node: NodeNumber
         package let layouts: LayoutSet
         /// As in `st_mode`, without the permissions.
@@ -136,11 +142,12 @@ extension CatalogReader {
 
         package var isDirectory: Bool { type == 0o040000 }
 
-        /// The columns `node, layouts, type` after the first.
+        /// The columns `position, node, layouts, type` after the first.
         fileprivate init(_ row: any SQLStatement) {
-            node = NodeNumber(UInt64(row.integer(1)))
-            layouts = LayoutSet(rawValue: row.integer(2))
-            type = UInt32(truncatingIfNeeded: row.integer(3)) << 12
+            position = ListingPosition(rawValue: UInt64(row.integer(1)))
+            node = NodeNumber(UInt64(row.integer(2)))
+            layouts = LayoutSet(rawValue: row.integer(3))
+            type = UInt32(truncatingIfNeeded: row.integer(4)) << 12
         }
     }
 
@@ -150,14 +157,14 @@ extension CatalogReader {
     package func listNames(
         _ directory: NodeNumber,
         layouts set: LayoutSet,
-        after: NodeNumber,
+        after: ListingPosition = .start,
         _ body: (RawSpan, ListedName) throws -> Bool
     ) throws {
         try listing(
             """
-            SELECT name, node, layouts, type FROM entry INDEXED BY entry_listing
-            WHERE directory = ? AND node > ? AND layouts & ? != 0
-            ORDER BY node
+            SELECT name, position, node, layouts, type FROM entry INDEXED BY entry_listing
+            WHERE directory = ? AND position > ? AND layouts & ? != 0
+            ORDER BY position
             """,
             directory,
             set,
@@ -171,24 +178,24 @@ extension CatalogReader {
     package func listNodes(
         _ directory: NodeNumber,
         layouts set: LayoutSet,
-        after: NodeNumber,
+        after: ListingPosition = .start,
         _ body: (RawSpan, ListedName, Node) throws -> Bool
     ) throws {
         try listing(
             """
-            SELECT e.name, e.node, e.layouts, e.type,
+            SELECT e.name, e.position, e.node, e.layouts, e.type,
                    n.number, n.kind, n.memory, n.revision, n.size, n.mode, n.uid, n.gid,
                    n.mtime, n.ctime
             FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
-            WHERE e.directory = ? AND e.node > ? AND e.layouts & ? != 0
-            ORDER BY e.node
+            WHERE e.directory = ? AND e.position > ? AND e.layouts & ? != 0
+            ORDER BY e.position
             """,
             directory,
             set,
             after
         ) { row in
             unsafe try row.withBytes(0) { name in
-                unsafe try body(name.bytes, ListedName(row), Node(row, from: 4))
+                unsafe try body(name.bytes, ListedName(row), Node(row, from: 5))
             }
         }
     }
@@ -198,7 +205,7 @@ extension CatalogReader {
         _ sql: StaticString,
         _ directory: NodeNumber,
         _ set: LayoutSet,
-        _ after: NodeNumber,
+        _ after: ListingPosition,
         _ body: (any SQLStatement) throws -> Bool
     ) throws {
         let statement = try statement(sql)

@@ -19,6 +19,7 @@ package struct PastTree: Hashable, Sendable {
 package struct PastEntry: Hashable, Sendable {
     package let name: Name
     package let node: NodeNumber
+    package let position: ListingPosition
     /// The memory that it was; nil for a directory.
     package let memory: Int64?
 }
@@ -172,10 +173,10 @@ extension CatalogReader {
     ) throws(SQLError) -> PastEntry? {
         try statement(
             """
-            SELECT e.node, n.memory FROM entry e JOIN node n ON n.number = e.node
+            SELECT e.node, n.memory, e.position FROM entry e JOIN node n ON n.number = e.node
             WHERE e.directory = ?1 AND e.name = ?2 AND e.layouts & ?3 != 0 AND e.since <= ?4
             UNION ALL
-            SELECT node, memory FROM entry_past
+            SELECT node, memory, position FROM entry_past
             WHERE directory = ?1 AND name = ?2 AND layouts & ?3 != 0
               AND since <= ?4 AND until > ?4
             LIMIT 1
@@ -189,28 +190,29 @@ extension CatalogReader {
             PastEntry(
                 name: name,
                 node: NodeNumber(UInt64(row.integer(0))),
+                position: ListingPosition(rawValue: UInt64(row.integer(2))),
                 memory: row.optionalInteger(1)
             )
         }
     }
 
-    /// Hands over the names of a directory of the past whose node is above `after`, by rising node.
+    /// Hands over the names of a directory of the past above the position `after`, by rising position.
     ///
     /// `body`: returns false to stop.
     package func list(
         _ directory: NodeNumber,
         of tree: PastTree,
-        after: NodeNumber = NodeNumber(0),
+        after: ListingPosition = .start,
         _ body: (PastEntry) throws -> Bool
     ) throws {
         let statement = try statement(
             """
-            SELECT e.name, e.node, n.memory
+            SELECT e.name, e.position, e.node, n.memory
             FROM entry e INDEXED BY entry_listing JOIN node n ON n.number = e.node
-            WHERE e.directory = ?1 AND e.node > ?2 AND e.layouts & ?3 != 0 AND e.since <= ?4
+            WHERE e.directory = ?1 AND e.position > ?2 AND e.layouts & ?3 != 0 AND e.since <= ?4
             UNION ALL
-            SELECT name, node, memory FROM entry_past INDEXED BY entry_past_listing
-            WHERE directory = ?1 AND node > ?2 AND layouts & ?3 != 0
+            SELECT name, position, node, memory FROM entry_past INDEXED BY entry_past_listing
+            WHERE directory = ?1 AND position > ?2 AND layouts & ?3 != 0
               AND since <= ?4 AND until > ?4
             ORDER BY 2
             """
@@ -223,8 +225,9 @@ extension CatalogReader {
         while try statement.step() {
             let entry = PastEntry(
                 name: Name(unchecked: statement.bytes(0)),
-                node: NodeNumber(UInt64(statement.integer(1))),
-                memory: statement.optionalInteger(2)
+                node: NodeNumber(UInt64(statement.integer(2))),
+                position: ListingPosition(rawValue: UInt64(statement.integer(1))),
+                memory: statement.optionalInteger(3)
             )
             guard try body(entry) else { return }
         }
@@ -234,7 +237,12 @@ extension CatalogReader {
     ///
     /// The root is a directory without a name.
     package func resolve(_ path: [Name], in tree: PastTree) throws(SQLError) -> PastEntry? {
-        var found = PastEntry(name: Name(unchecked: []), node: tree.root, memory: nil)
+        var found = PastEntry(
+            name: Name(unchecked: []),
+            node: tree.root,
+            position: .start,
+            memory: nil
+        )
         for name in path {
             guard found.memory == nil, let next = try entry(in: found.node, named: name, of: tree)
             else { return nil }

@@ -73,28 +73,54 @@ package struct Entry: Hashable, Sendable {
     package var node: NodeNumber
     package var layouts: LayoutSet
     package var since: ChangeNumber
+    package var position: ListingPosition
 
     package init(
         directory: NodeNumber,
         name: Name,
         node: NodeNumber,
         layouts: LayoutSet,
-        since: ChangeNumber
+        since: ChangeNumber,
+        position: ListingPosition
     ) {
         self.directory = directory
         self.name = name
         self.node = node
         self.layouts = layouts
         self.since = since
+        self.position = position
     }
 
-    /// The columns `directory, name, node, layouts, since`.
+    /// The columns `directory, name, node, layouts, since, position`.
     init(_ row: any SQLStatement) {
         directory = NodeNumber(UInt64(row.integer(0)))
         name = Name(unchecked: row.bytes(1))
         node = NodeNumber(UInt64(row.integer(2)))
         layouts = LayoutSet(rawValue: row.integer(3))
         since = ChangeNumber(row.integer(4))
+        position = ListingPosition(rawValue: UInt64(row.integer(5)))
+    }
+}
+
+/// Where listings show a name: entries of a directory are listed by rising position.
+///
+/// It is the number of the node with which the name came, and stays with the name when that leads to
+/// another node, as after each save of an editor, and with a node that is renamed within its
+/// directory: a listing in pieces meets neither of them twice, nor misses them. In one directory no
+/// two nodes have the same.
+package struct ListingPosition: Hashable, Comparable, Sendable {
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// That of a node whose name is new.
+    package init(_ node: NodeNumber) { rawValue = node.rawValue }
+
+    /// Before all entries.
+    package static let start = ListingPosition(rawValue: 0)
+
+    package static func < (one: ListingPosition, other: ListingPosition) -> Bool {
+        one.rawValue < other.rawValue
     }
 }
 

@@ -14,6 +14,9 @@ extension CatalogTransaction {
 
     /// Gives `node` the name `name` in `directory`, in the layouts of `bits`.
     ///
+    /// `former`: the entry that it has, or had until now: within a directory a name that replaces
+    /// another is listed where that one was.
+    ///
     /// Returns the name it got: another than `name` only with the policy `.suffix`.
     @discardableResult
     package func link(
@@ -22,9 +25,20 @@ extension CatalogTransaction {
         as name: Name,
         layouts bits: LayoutSet,
         since: ChangeNumber,
-        policy: CollisionPolicy = .fail
+        policy: CollisionPolicy = .fail,
+        replacing former: Entry? = nil
     ) throws -> Name {
-        if try tryLink(node, in: directory, as: name, layouts: bits, since: since) { return name }
+        func isLinked(_ name: Name) throws -> Bool {
+            try tryLink(
+                node,
+                in: directory,
+                as: name,
+                layouts: bits,
+                since: since,
+                replacing: former
+            )
+        }
+        if try isLinked(name) { return name }
         guard case .suffix(let id) = policy else {
             throw LociError(
                 .nameTaken,
@@ -34,7 +48,7 @@ extension CatalogTransaction {
             )
         }
         for candidate in CollisionSuffix.candidates(for: name, id: id)
-        where try tryLink(node, in: directory, as: candidate, layouts: bits, since: since) {
+        where try isLinked(candidate) {
             return candidate
         }
         throw LociError(
@@ -50,7 +64,8 @@ extension CatalogTransaction {
         in directory: NodeNumber,
         as name: Name,
         layouts bits: LayoutSet,
-        since: ChangeNumber
+        since: ChangeNumber,
+        replacing former: Entry? = nil
     ) throws -> Bool {
         let anyBits = LayoutSet(rawValue: .max)
         if let existing = try reader.entry(in: directory, named: name, layouts: anyBits) {
@@ -77,10 +92,11 @@ extension CatalogTransaction {
             // Only ended layouts have it: their rows are nobody's, and cleared sooner or later.
             try unlink(existing, layouts: existing.layouts, until: since)
         }
+        let position = try position(of: name, node, in: directory, replacing: former)
         try reader.statement(
             """
-            INSERT INTO entry(directory, name, node, layouts, since, type)
-            VALUES (?1, ?2, ?3, ?4, ?5, (SELECT mode >> 12 FROM node WHERE number = ?3))
+            INSERT INTO entry(directory, name, node, layouts, since, type, position)
+            VALUES (?1, ?2, ?3, ?4, ?5, (SELECT mode >> 12 FROM node WHERE number = ?3), ?6)
             """
         ).run { (values) throws(SQLError) in
             try values.add(Int64(directory.rawValue))
@@ -88,9 +104,62 @@ extension CatalogTransaction {
             try values.add(Int64(node.rawValue))
             try values.add(bits.rawValue)
             try values.add(since.rawValue)
+            try values.add(Int64(position.rawValue))
         }
         touch(directory)
         return true
+    }
+
+    // MARK: Positions
+
+    /// Lets listings show a name that this transaction will make at `position`, where that is free.
+    package func reservePosition(
+        _ position: ListingPosition,
+        of name: Name,
+        in directory: NodeNumber
+    ) {
+        positions[PositionKey(directory: directory, name: name)] = position
+    }
+
+    /// Where listings show a name that is new, or was another node's until now.
+    ///
+    /// Complexity: a probe of an index for each candidate that another node might have.
+    private func position(
+        of name: Name,
+        _ node: NodeNumber,
+        in directory: NodeNumber,
+        replacing former: Entry?
+    ) throws(SQLError) -> ListingPosition {
+        let own = ListingPosition(node)
+        let reserved =
+            positions.isEmpty
+            ? nil
+            : positions.removeValue(forKey: PositionKey(directory: directory, name: name))
+        let kept = former?.directory == directory ? former?.position : nil
+        for candidate in [reserved, kept, own] {
+            guard let candidate else { continue }
+            // Nobody can have been listed by the number of a node that is made just now.
+            if candidate == own, isNew(node) { return own }
+            if try isFree(candidate, for: node, in: directory) { return candidate }
+        }
+        return ListingPosition(newNodeNumber())
+    }
+
+    private func isFree(
+        _ position: ListingPosition,
+        for node: NodeNumber,
+        in directory: NodeNumber
+    ) throws(SQLError) -> Bool {
+        try reader.statement(
+            """
+            SELECT 1 FROM entry INDEXED BY entry_listing
+            WHERE directory = ? AND position = ? AND node <> ? LIMIT 1
+            """
+        ).first(
+            .integer(Int64(directory.rawValue)),
+            .integer(Int64(position.rawValue)),
+            .integer(Int64(node.rawValue))
+        ) { _ throws(SQLError) in false } ?? true
     }
 
     /// Takes the layouts of `bits` from an entry; the row goes when none is left.
@@ -113,15 +182,16 @@ extension CatalogTransaction {
     ) throws(SQLError) {
         try run(
             """
-            INSERT INTO entry_past(directory, name, node, layouts, since, until, memory)
-            SELECT ?1, ?2, ?3, ?4, ?5, ?6, (SELECT memory FROM node WHERE number = ?3)
+            INSERT INTO entry_past(directory, name, node, layouts, since, until, memory, position)
+            SELECT ?1, ?2, ?3, ?4, ?5, ?6, (SELECT memory FROM node WHERE number = ?3), ?7
             """,
             .integer(Int64(entry.directory.rawValue)),
             .blob(entry.name.bytes),
             .integer(Int64(entry.node.rawValue)),
             .integer(ended.rawValue),
             .integer(entry.since.rawValue),
-            .integer(until.rawValue)
+            .integer(until.rawValue),
+            .integer(Int64(entry.position.rawValue))
         )
     }
 
@@ -150,8 +220,11 @@ extension CatalogTransaction {
     }
 
     /// Deletes an entry's row, past or not.
+    ///
+    /// What gets the name in this transaction is listed where the entry was.
     func deleteRow(of entry: Entry) throws(SQLError) {
         ensured = nil
+        reservePosition(entry.position, of: entry.name, in: entry.directory)
         try run(
             "DELETE FROM entry WHERE directory = ? AND name = ?",
             .integer(Int64(entry.directory.rawValue)),

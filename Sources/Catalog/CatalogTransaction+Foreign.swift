@@ -50,7 +50,7 @@ extension CatalogTransaction {
     /// One whose name is taken there stays.
     package func moveForeign(from old: NodeNumber, to new: NodeNumber) throws {
         var found: [Entry] = []
-        try reader.list(old, layouts: .foreign, after: NodeNumber(0)) { entry, node in
+        try reader.list(old, layouts: .foreign) { entry, node in
             if node.kind == .foreign { found.append(entry) }
             return true
         }

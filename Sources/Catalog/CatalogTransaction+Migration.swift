@@ -229,7 +229,7 @@ extension CatalogReader {
     ) throws(SQLError) -> [Entry] {
         try statement(
             """
-            SELECT directory, name, node, layouts, since FROM entry
+            SELECT directory, name, node, layouts, since, position FROM entry
             WHERE (directory, name) > (?, ?) AND layouts & ? != 0
             ORDER BY directory, name LIMIT ?
             """

@@ -62,7 +62,7 @@ extension CatalogTransaction {
 
     private func foreignEntries(of directory: NodeNumber) throws -> [Entry] {
         var entries: [Entry] = []
-        try reader.list(directory, layouts: .foreign, after: NodeNumber(0)) { entry, _ in
+        try reader.list(directory, layouts: .foreign) { entry, _ in
             entries.append(entry)
             return true
         }
@@ -85,7 +85,8 @@ extension CatalogTransaction {
                     name: name,
                     node: made,
                     layouts: .foreign,
-                    since: since
+                    since: since,
+                    position: ListingPosition(made)
                 ),
                 in: current,
                 since: since

@@ -78,7 +78,14 @@ extension CatalogTransaction {
         try record(.rename, directory: entry.directory, detail: entry.name.detail)
         try dropForeignRow(entry)
         let since = try record(.rename, directory: parent, detail: name.detail)
-        try link(entry.node, in: parent, as: name, layouts: .foreign, since: since)
+        try link(
+            entry.node,
+            in: parent,
+            as: name,
+            layouts: .foreign,
+            since: since,
+            replacing: entry
+        )
         try noteChanged(entry.node)
     }
 

@@ -51,7 +51,8 @@ extension CatalogTransaction {
         in directory: NodeNumber,
         of layout: Layout,
         isPrimary: Bool,
-        since: ChangeNumber
+        since: ChangeNumber,
+        replacing former: Entry? = nil
     ) throws -> Bool {
         let name = try link(
             memory.node,
@@ -59,7 +60,8 @@ extension CatalogTransaction {
             as: memory.name,
             layouts: layout.bit,
             since: since,
-            policy: isPrimary ? .fail : .suffix(memory.id)
+            policy: isPrimary ? .fail : .suffix(memory.id),
+            replacing: former
         )
         guard name != memory.name else { return false }
         try record(.suffix, memory: memory.row, directory: directory)
@@ -100,7 +102,8 @@ extension CatalogTransaction {
                 in: directory,
                 of: layout,
                 isPrimary: layout.number == primary,
-                since: since
+                since: since,
+                replacing: former
             )
             if let former,
                 let current = try reader.entry(
@@ -171,7 +174,8 @@ extension CatalogTransaction {
             in: parent,
             as: name,
             layouts: own,
-            since: since
+            since: since,
+            replacing: entry
         )
         try prune(entry.directory, layouts: own, until: since)
         try noteChanged(entry.node)
@@ -257,7 +261,7 @@ extension CatalogTransaction {
         var pending: [(NodeNumber, [Name])] = [(directory, [])]
         while let (next, names) = pending.popLast() {
             var rows: [Int64] = []
-            try reader.list(next, layouts: bits, after: NodeNumber(0)) { entry, node in
+            try reader.list(next, layouts: bits) { entry, node in
                 switch node.kind {
                 case .directory: pending.append((node.number, names + [entry.name]))
                 case .memory: if let row = node.memory { rows.append(row) }

@@ -32,6 +32,8 @@ package final class CatalogTransaction {
     /// batch come by directory.
     var ensured: (layout: LayoutNumber, names: [Name], node: NodeNumber)?
     private let firstFreeNode: UInt64
+    /// Where listings show names that this transaction takes away, or is about to make.
+    var positions: [PositionKey: ListingPosition] = [:]
     /// Directories whose entries changed: their times are written once, at the end.
     private var touchedDirectories: Set<NodeNumber> = []
     /// Directories whose entries changed before this transaction, and when.
@@ -46,6 +48,11 @@ package final class CatalogTransaction {
     /// each savepoint after the first would write what the engine has gathered.
     var newTexts: [NewText] = []
 
+    struct PositionKey: Hashable {
+        let directory: NodeNumber
+        let name: Name
+    }
+
     init(
         _ reader: CatalogReader,
         origin: Origin,
@@ -57,7 +64,7 @@ package final class CatalogTransaction {
         self.session = session
         self.now = now
         log = PendingLog(after: try reader.logHead())
-        firstFreeNode = UInt64(try reader.setting(Setting.nextNode) ?? Int64(Catalog.firstNode))
+        firstFreeNode = try reader.nextNode()
         nextNode = firstFreeNode
     }
 
@@ -123,6 +130,9 @@ package final class CatalogTransaction {
         defer { nextNode += 1 }
         return NodeNumber(nextNode)
     }
+
+    /// Whether a node got its number in this transaction.
+    func isNew(_ node: NodeNumber) -> Bool { node.rawValue >= firstFreeNode }
 
     /// Numbers for nodes that a mount makes before it writes them.
     package func reserveNodeNumbers(_ count: Int) -> Range<UInt64> {

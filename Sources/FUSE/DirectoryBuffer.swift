@@ -32,6 +32,17 @@ package struct DirectoryBuffer: ~Copyable {
 
     package var isEmpty: Bool { count == 0 }
 
+    /// How far a listing has come.
+    package struct Mark {
+        fileprivate let count: Int
+        fileprivate let cookie: UInt64
+    }
+
+    package var mark: Mark { Mark(count: count, cookie: lastCookie) }
+
+    /// Takes back what was added since.
+    package mutating func goBack(to mark: Mark) { (count, lastCookie) = (mark.count, mark.cookie) }
+
     /// Takes back all that was added.
     package mutating func clear() { (count, lastCookie) = (0, 0) }
 

@@ -12,7 +12,7 @@ extension Tenant {
             let directory = try self.directory(path, reader)
             var found: [DirectoryEntry] = []
             let layouts = directory.layout.bit.union(.foreign)
-            try reader.list(directory.node, layouts: layouts, after: NodeNumber(0)) {
+            try reader.list(directory.node, layouts: layouts) {
                 entry,
                 node in
                 let kind: DirectoryEntry.Kind =
@@ -142,7 +142,7 @@ extension Tenant {
         var rows: [Int64] = []
         var pending = [directory.node]
         while let next = pending.popLast() {
-            try reader.list(next, layouts: directory.layout.bit, after: NodeNumber(0)) { _, node in
+            try reader.list(next, layouts: directory.layout.bit) { _, node in
                 if node.kind == .directory { pending.append(node.number) }
                 if node.kind == .memory, let row = node.memory { rows.append(row) }
                 return true

@@ -171,7 +171,7 @@ extension Tenant {
         while next < found.count {
             let (node, _, below) = found[next]
             var holdsForeign = false
-            try tx.reader.list(node, layouts: set, after: NodeNumber(0)) { entry, child in
+            try tx.reader.list(node, layouts: set) { entry, child in
                 if child.kind == .directory {
                     found.append((child.number, entry, below + [entry.name]))
                 }

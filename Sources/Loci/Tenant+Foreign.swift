@@ -94,7 +94,7 @@ extension Tenant {
         guard try reader.node(entry.node)?.kind == .directory else { return }
         var below: [Entry] = []
         let set = listed.bit.union(.foreign)
-        try reader.list(entry.node, layouts: set, after: NodeNumber(0)) { entry, _ in
+        try reader.list(entry.node, layouts: set) { entry, _ in
             below.append(entry)
             return true
         }

@@ -149,7 +149,7 @@ package final class TreeReader {
     ) throws -> [(Entry, Node)] {
         var children: [(Entry, Node)] = []
         let set = layout.bit.union(.foreign)
-        try reader.list(directory, layouts: set, after: NodeNumber(0)) { entry, node in
+        try reader.list(directory, layouts: set) { entry, node in
             children.append((entry, node))
             return true
         }

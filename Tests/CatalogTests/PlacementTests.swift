@@ -38,6 +38,49 @@ struct PlacementTests {
         }
     }
 
+    @Test("lists a name that another memory gets where it was, and nothing else there")
+    func positions() throws {
+        let temporary = try TemporaryCatalog("{folder...}")
+        let one = try temporary.add("x.md")
+        let other = try temporary.add("y.md", seed: 1)
+        func listed() throws -> [String: UInt64] {
+            try temporary.read { reader in
+                var positions: [String: UInt64] = [:]
+                let all = try reader.layouts().resolvable
+                try reader.list(Catalog.rootNode, layouts: all) { entry, _ in
+                    positions[entry.name.description] = entry.position.rawValue
+                    return true
+                }
+                return positions
+            }
+        }
+        let (x, y) = (one.node.rawValue, other.node.rawValue)
+        #expect(try listed() == ["x.md": x, "y.md": y])
+        let layout = try temporary.layout(1).number
+        let (trashed, renamed) = try temporary.write { tx in
+            let trashed = try tx.trash(one)
+            let name = try Name("x.md")
+            let renamed = try tx.change(other, name: name, primary: layout, operation: .rename)
+            return (trashed, renamed)
+        }
+        #expect(try listed() == ["x.md": x])
+        _ = try temporary.write { tx in
+            _ = try tx.change(
+                renamed,
+                name: try Name("z.md"),
+                primary: layout,
+                operation: .rename
+            )
+        }
+        #expect(try listed() == ["z.md": x], "renamed within its directory")
+        _ = try temporary.write { tx in try tx.untrash(trashed, primary: layout) }
+        let positions = try listed()
+        #expect(Set(positions.keys) == ["x.md", "z.md"])
+        #expect(positions["z.md"] == x)
+        #expect(positions["x.md"].map { $0 > y } == true)
+        #expect(try temporary.findings() == [])
+    }
+
     @Test("refuses a name that is taken in the layout by which it was given")
     func nameTaken() throws {
         let temporary = try TemporaryCatalog()

@@ -124,7 +124,7 @@ final class TemporaryCatalog: Sendable {
             let node = try reader.resolve(names, from: root, layouts: all)?.node
             guard let node = names.isEmpty ? root : node else { return [] }
             var found: [String] = []
-            try reader.list(node, layouts: set, after: NodeNumber(0)) { entry, _ in
+            try reader.list(node, layouts: set) { entry, _ in
                 found.append(entry.name.description)
                 return true
             }

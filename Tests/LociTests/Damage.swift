@@ -11,6 +11,7 @@ enum Damage: String, CaseIterable, Sendable, CustomTestStringConvertible {
     // Of one memory.
     case nodeSize, nodeLost, nodeOfAnother, nodeNumberWrong, nodeKind
     case entryLost, entryMoved, entryRenamed, entryDoubled, entryToNowhere, entryType
+    case entryPosition
     case memoryLost, revisionLost, revisionSize, revisionHash, revisionSizeAndHash
     case revisionKey, revisionKeyInvalid, revisionSince, falseTrash, collectableNamed
     case blobGone, blobChanged, blobCut, blobMoved, blobGoneUnlessStaged, textLost
@@ -142,11 +143,16 @@ private struct Victim {
         case .entryRenamed: "UPDATE entry SET name = CAST('x' AS BLOB) WHERE node = \(node)"
         case .entryDoubled:
             """
-            INSERT INTO entry SELECT directory, CAST('twice-\(name)' AS BLOB), node, layouts, since, type
+            INSERT INTO entry SELECT directory, CAST('twice-\(name)' AS BLOB), node, layouts, since, type, position
             FROM entry WHERE node = \(node)
             """
         case .entryToNowhere: "UPDATE entry SET node = 99 WHERE node = \(node)"
         case .entryType: "UPDATE entry SET type = 4 WHERE node = \(node)"
+        case .entryPosition:
+            """
+            UPDATE entry SET position = 4294967297
+            WHERE directory = (SELECT directory FROM entry WHERE node = \(node))
+            """
         case .memoryLost: "DELETE FROM memory WHERE id = \(memory)"
         case .revisionLost: "DELETE FROM revision WHERE \(current)"
         case .revisionSize: "UPDATE revision SET size = size + 5 WHERE \(current)"
@@ -176,7 +182,7 @@ private struct Victim {
         case .rootLost: "DELETE FROM node WHERE number = 4294967296"
         case .trashedNamed:
             """
-            INSERT INTO entry SELECT \(directory("empty")), name, node, 1, 1, 8 FROM memory
+            INSERT INTO entry SELECT \(directory("empty")), name, node, 1, 1, 8, node FROM memory
             WHERE trashed IS NOT NULL
             """
         case .listedLost: "UPDATE layout SET listed = 0"
@@ -190,7 +196,7 @@ private struct Victim {
             WHERE key = 'log_head'
             """
         case .pastOfNothing:
-            "INSERT INTO entry_past VALUES (4294967296, x'61', 4294967299, 1, 1, 2, 12345)"
+            "INSERT INTO entry_past VALUES (4294967296, x'61', 4294967299, 1, 1, 2, 12345, 4294967299)"
         case .textOfNothing: "INSERT INTO unsearchable VALUES (12345, 1, 1)"
         case .foreignNodeLost: "DELETE FROM node WHERE kind = 3 AND memory IS NULL"
         default: nil

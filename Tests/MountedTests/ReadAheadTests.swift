@@ -1,3 +1,4 @@
+import Catalog
 import Glibc
 import Linux
 import Loci
@@ -11,8 +12,20 @@ import Testing
 struct ReadAheadTests {
     private static func listed(_ numbers: ClosedRange<UInt64>) -> ReadAhead {
         let ahead = ReadAhead()
-        ahead.noteListed(numbers.map { NodeNumber($0) }, isFirst: true)
+        ahead.noteListed(files(Array(numbers)), isFirst: true)
         return ahead
+    }
+
+    /// Files that nobody saved over.
+    private static func files(_ numbers: [UInt64]) -> [ReadAhead.Listed] {
+        numbers.map { file($0, at: $0) }
+    }
+
+    private static func file(_ number: UInt64, at position: UInt64) -> ReadAhead.Listed {
+        ReadAhead.Listed(
+            node: NodeNumber(number),
+            position: ListingPosition(rawValue: position)
+        )
     }
 
     /// What is wanted after a file was read.
@@ -30,7 +43,7 @@ struct ReadAheadTests {
         // At the end, out of order, and beyond.
         for number: UInt64 in [14, 10, 13, 99] { #expect(wanted(ahead, after: number) == nil) }
         #expect(wanted(ahead, after: 10) == 11)
-        ahead.noteListed([NodeNumber(20)], isFirst: true)
+        ahead.noteListed(Self.files([20]), isFirst: true)
         #expect(wanted(ahead, after: 11) == nil)
     }
 
@@ -38,11 +51,26 @@ struct ReadAheadTests {
     func beginsAtOnce() {
         let ahead = Self.listed(10...14)
         // A file that did not fit into the kernel's room is listed again.
-        ahead.noteListed([14, 15, 16].map { NodeNumber($0) }, isFirst: false)
+        ahead.noteListed(Self.files([14, 15, 16]), isFirst: false)
         // Of another directory.
-        ahead.noteListed([3, 4].map { NodeNumber($0) }, isFirst: false)
+        ahead.noteListed(Self.files([3, 4]), isFirst: false)
         for number: UInt64 in 10..<16 { #expect(wanted(ahead, after: number) == number + 1) }
         #expect(wanted(ahead, after: 16) == nil)
+    }
+
+    @Test("is the next file also where some were saved over, and have other numbers")
+    func followsSavedFiles() {
+        let ahead = ReadAhead()
+        let listed = [Self.file(10, at: 10), Self.file(90, at: 11), Self.file(70, at: 12)]
+        ahead.noteListed(listed, isFirst: true)
+        ahead.noteListed([Self.file(13, at: 13)], isFirst: false)
+        #expect(wanted(ahead, after: 10) == 90)
+        #expect(wanted(ahead, after: 90) == 70)
+        #expect(wanted(ahead, after: 70) == 13)
+        #expect(wanted(ahead, after: 90) == nil, "out of order")
+        #expect(wanted(ahead, after: 70) == 13)
+        // Numbers at which listings show others.
+        for number: UInt64 in [11, 12] { #expect(wanted(ahead, after: number) == nil) }
     }
 
     @Test("is right for the commit that it was fetched at, and for no other")

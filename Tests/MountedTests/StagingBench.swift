@@ -182,6 +182,15 @@ final class StagingBench {
         try lookup(text).flatMap { try row(of: $0) }
     }
 
+    /// Where listings show a name.
+    private func position(_ text: String) throws -> ListingPosition {
+        let all = LayoutSet(rawValue: .max)
+        let entry = try tenant.catalog.read {
+            try $0.entry(in: Self.root, named: name(text), layouts: all)
+        }
+        return try #require(entry).position
+    }
+
     /// A name that was given to a file in place of a memory: before anything else is done to it.
     private func commitReplacing(_ text: String) throws {
         guard let unborn = staging.lookup(name(text), in: Self.root), unborn.replaces != nil
@@ -194,8 +203,9 @@ final class StagingBench {
         let node = try #require(try lookup(text))
         if staging.isUnborn(node) { return try staging.unlink(node) }
         let memory = try #require(try row(of: node))
+        let position = try position(text)
         try tenant.catalog.write(.normal, origin: caller.origin) { _ = try $0.trash(memory) }
-        staging.noteUnlinked(memory.row, name(text), in: Self.root, by: caller)
+        staging.noteUnlinked(memory.row, name(text), in: Self.root, at: position, by: caller)
     }
 
     func rename(_ old: String, to new: String) throws {
@@ -221,6 +231,7 @@ final class StagingBench {
             )
         }
         let memory = try #require(try row(of: node))
+        let position = try position(old)
         let listed = try view.number
         _ = try tenant.catalog.write(.normal, origin: caller.origin) {
             try $0.change(memory, name: self.name(new), primary: listed, operation: .rename)
@@ -229,6 +240,7 @@ final class StagingBench {
             memory.row,
             from: name(old),
             in: Self.root,
+            at: position,
             to: Self.root,
             by: caller
         )
@@ -240,6 +252,7 @@ final class StagingBench {
             by: node,
             as: name(new),
             in: Self.root,
+            at: position(new),
             view: view,
             caller,
             reader

@@ -1,3 +1,4 @@
+import Catalog
 import Linux
 import Model
 import Mount
@@ -14,7 +15,8 @@ private let place = StagedPlace(
     directory: NodeNumber(4_294_967_300),
     name: Name(unchecked: Array("päper.md".utf8)),
     layout: LayoutNumber(2),
-    directories: [Name(unchecked: Array("user=bob".utf8)), Name(unchecked: [0xFF, 0x20])]
+    directories: [Name(unchecked: Array("user=bob".utf8)), Name(unchecked: [0xFF, 0x20])],
+    position: ListingPosition(rawValue: 4_294_967_299)
 )
 
 private let attributes = JournalAttributes(

@@ -207,8 +207,7 @@ struct NameDropper {
         while let directory = pending.popLast() {
             try reader.listNames(
                 directory,
-                layouts: building.bit,
-                after: NodeNumber(0)
+                layouts: building.bit
             ) { name, row in
                 if row.layouts.isDisjoint(with: table.resolvable) {
                     invalidator.drop(try Name(name), in: directory, .expire, table)
@@ -231,7 +230,7 @@ struct NameDropper {
         let all = table.all.filter { $0.state != .building && $0.state != .cleared }
             .reduce(LayoutSet()) { $0.union($1.bit) }
         var shared: [NodeNumber] = []
-        try reader.listNames(directory, layouts: all, after: NodeNumber(0)) { name, row in
+        try reader.listNames(directory, layouts: all) { name, row in
             let live = table.liveLayouts.filter { row.layouts.contains($0.bit) }
             if row.isDirectory, live.count > 1 { shared.append(row.node) }
             if live.count < table.liveLayouts.count {

@@ -38,6 +38,7 @@ extension CommitDraft {
         guard case .birth(let place, _) = item.goal, !item.isRecovered else {
             return try write(memory, content, leaving, transaction)
         }
+        transaction.reservePosition(place.position, of: place.name, in: place.directory)
         return try transaction.keepingTimes(of: place.directory) {
             try write(memory, content, leaving, transaction)
         }

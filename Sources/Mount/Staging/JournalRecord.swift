@@ -1,3 +1,4 @@
+import Catalog
 package import Model
 
 /// One line of a staging journal: what recovery must know of a node.
@@ -169,6 +170,7 @@ private struct RecordWriter {
         add(UInt64(place.layout.rawValue))
         add(UInt64(place.directories.count))
         for directory in place.directories { add(directory) }
+        add(place.position.rawValue)
         // No row has the number 0.
         add(UInt64(bitPattern: place.replaces?.memory ?? 0))
         add(UInt64(place.replaces?.base.rawValue ?? 0))
@@ -227,12 +229,13 @@ private struct RecordReader {
             guard let directory = self.name() else { return nil }
             directories.append(directory)
         }
-        guard let memory = signed(), let base = word() else { return nil }
+        guard let position = word(), let memory = signed(), let base = word() else { return nil }
         return StagedPlace(
             directory: NodeNumber(directory),
             name: name,
             layout: LayoutNumber(Int(truncatingIfNeeded: layout)),
             directories: directories,
+            position: ListingPosition(rawValue: position),
             replaces: memory == 0
                 ? nil
                 : ReplacedMemory(

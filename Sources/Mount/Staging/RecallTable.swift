@@ -1,3 +1,4 @@
+import Catalog
 import Model
 
 /// Memories that lost a name a moment ago: a file that the same user creates there is the memory's
@@ -13,10 +14,13 @@ struct RecallTable: Sendable {
         var name: Name
     }
 
-    private struct Loss {
+    /// A name that a memory lost.
+    struct Loss {
         var memory: Int64
+        /// Where the name was listed, and will be again.
+        var position: ListingPosition
         var uid: UInt32
-        var until: Moment
+        fileprivate var until: Moment
     }
 
     private var losses: [Key: Loss] = [:]
@@ -30,29 +34,30 @@ struct RecallTable: Sendable {
         _ memory: Int64,
         _ name: Name,
         in directory: NodeNumber,
+        at position: ListingPosition,
         uid: UInt32,
-        at now: Moment
+        _ now: Moment
     ) {
         expire(at: now)
         if order.count >= Self.capacity { forgetOldest() }
         let key = Key(directory: directory, name: name)
-        losses[key] = Loss(memory: memory, uid: uid, until: now + time)
+        losses[key] = Loss(memory: memory, position: position, uid: uid, until: now + time)
         order.append((key, now + time))
     }
 
-    /// The memory that a file created now by `uid` continues; it is given once.
+    /// What a file created now by `uid` continues; it is given once.
     mutating func take(
         _ name: Name,
         in directory: NodeNumber,
         uid: UInt32,
         at now: Moment
-    ) -> Int64? {
+    ) -> Loss? {
         guard !losses.isEmpty else { return nil }
         expire(at: now)
         let key = Key(directory: directory, name: name)
         guard let loss = losses[key], loss.uid == uid else { return nil }
         losses[key] = nil
-        return loss.memory
+        return loss
     }
 
     private mutating func expire(at now: Moment) {

@@ -86,6 +86,20 @@ extension StagedNode.State {
         if case .unborn(let place, _) = standing { place } else { nil }
     }
 
+    /// The file that it is under its name; nil where it has none that no row has.
+    func unborn(_ node: NodeNumber) -> Unborn? {
+        place.map { place in
+            Unborn(
+                node: node,
+                directory: place.directory,
+                name: place.name,
+                position: place.position,
+                attributes: shown,
+                replaces: place.replaces
+            )
+        }
+    }
+
     var shown: StagedAttributes {
         StagedAttributes(
             size: size,

@@ -36,25 +36,38 @@ extension Staging {
                 try blob.copyContents(to: target)
             }
         }
-        let memory: Int64
+        let (memory, position): (Int64, ListingPosition?)
         do throws(LociError) {
-            memory = try tenant.catalog.write(
+            (memory, position) = try tenant.catalog.write(
                 .normal,
                 origin: caller.origin,
                 request: caller.request
             ) { transaction in
                 transaction.holdsNames = hasNames
+                let occupied = try transaction.reader.layouts().occupied
+                let old = try transaction.reader.entry(
+                    in: directory,
+                    named: name,
+                    layouts: occupied
+                )
+                // Its position is for what is created at the old name.
+                transaction.reservePosition(
+                    ListingPosition(transaction.newNodeNumber()),
+                    of: newName,
+                    in: newDirectory
+                )
                 try transaction.unlinkForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
                 try transaction.linkForeign(node, newName, in: newDirectory)
-                return memory
+                return (memory, old?.position)
             }
         } catch {
             removeForeignFile(node)
             throw error
         }
         generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
-        noteUnlinked(memory, name, in: directory, by: caller)
+        let listed = position ?? ListingPosition(node)
+        noteUnlinked(memory, name, in: directory, at: listed, by: caller)
     }
 
     /// A foreign file is renamed to a memory's name that is free, or that of the unborn file
@@ -68,9 +81,11 @@ extension Staging {
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) -> Unborn {
-        let place = try place(name, in: directory, view: view, reader)
         // It was born, or made, since the caller looked: the name leads elsewhere by now.
-        guard lookup(name, in: directory)?.node == replacing else { throw .notUnborn(foreign) }
+        let there = lookup(name, in: directory)
+        let position = there?.position ?? ListingPosition(foreign)
+        let place = try place(name, in: directory, view: view, at: position, reader)
+        guard there?.node == replacing else { throw .notUnborn(foreign) }
         let copy = try copyForeign(foreign)
         if let replacing {
             do throws(LociError) {

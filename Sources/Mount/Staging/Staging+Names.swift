@@ -23,7 +23,9 @@ extension Staging {
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) -> Unborn {
-        let place = try place(name, in: directory, view: view, reader)
+        let node = try drawNumber()
+        let position = ListingPosition(node)
+        let place = try place(name, in: directory, view: view, at: position, reader)
         let attributes = JournalAttributes(
             permissions: permissions & 0o7777,
             uid: caller.origin.uid,
@@ -32,7 +34,7 @@ extension Staging {
             mtimeIsSet: false
         )
         return try make(
-            try drawNumber(),
+            node,
             at: place,
             attributes,
             by: caller,
@@ -66,7 +68,7 @@ extension Staging {
             )
         )
         return try made.io.withLock { () throws(LociError) in
-            let recalls = try names.withLock { names throws(LociError) -> Int64? in
+            let loss = try names.withLock { names throws(LociError) -> RecallTable.Loss? in
                 guard names.unborn[place.directory]?[place.name] == nil else {
                     throw .nameTaken(place.name)
                 }
@@ -79,6 +81,9 @@ extension Staging {
                     at: now
                 )
             }
+            var place = place
+            if let loss { place.position = loss.position }
+            let recalls = loss?.memory
             let action = made.state.withLock { state in
                 state.standing = .unborn(place, recalls: recalls)
                 state.life.handle(.written, at: now)
@@ -98,6 +103,7 @@ extension Staging {
                 node: node,
                 directory: place.directory,
                 name: place.name,
+                position: place.position,
                 attributes: made.state.withLock { $0.shown }
             )
         }
@@ -110,23 +116,15 @@ extension Staging {
         guard unbornCount.load(ordering: .acquiring) > 0 else { return nil }
         return names.withLock { names -> Unborn? in
             guard let node = names.unborn[directory]?[name] else { return nil }
-            return names.nodes[node]?.state.withLock { state in
-                Unborn(
-                    node: node,
-                    directory: directory,
-                    name: name,
-                    attributes: state.shown,
-                    replaces: state.place?.replaces
-                )
-            }
+            return names.nodes[node]?.state.withLock { $0.unborn(node) }
         }
     }
 
-    /// The unborn files of a directory above a node, by rising node; and the names of all of them
-    /// that stand where the catalog has a memory.
+    /// The unborn files of a directory above a position, by rising position; and the names of all of
+    /// them that stand where the catalog has a memory.
     package func list(
         _ directory: NodeNumber,
-        after: NodeNumber = NodeNumber(0)
+        after: ListingPosition = .start
     ) -> (files: [Unborn], replaced: Set<Name>) {
         guard hasUnborn else { return ([], []) }
         var replaced: Set<Name> = []
@@ -134,15 +132,12 @@ extension Staging {
             var found: [Unborn] = []
             for (name, node) in names.unborn[directory] ?? [:] {
                 if names.replacing.contains(node) { replaced.insert(name) }
-                guard node > after, let staged = names.nodes[node] else { continue }
-                let attributes = staged.state.withLock { $0.shown }
-                found.append(
-                    Unborn(node: node, directory: directory, name: name, attributes: attributes)
-                )
+                let unborn = names.nodes[node]?.state.withLock { $0.unborn(node) }
+                if let unborn, unborn.position > after { found.append(unborn) }
             }
             return found
         }
-        return (found.sorted { $0.node < $1.node }, replaced)
+        return (found.sorted { $0.position < $1.position }, replaced)
     }
 
     /// Whether there are unborn files.
@@ -158,6 +153,7 @@ extension Staging {
     ///
     /// `target`: the unborn file that has the name, and leaves nothing.
     /// `replaced`: the memory that has the name after all, and leaves it to the file.
+    /// `position`: of the name, where a memory has it.
     ///
     /// Throws `wrongState` where that is a memory by now.
     package func rename(
@@ -166,46 +162,69 @@ extension Staging {
         in directory: NodeNumber,
         over target: NodeNumber? = nil,
         replacing replaced: ReplacedMemory? = nil,
+        at position: ListingPosition? = nil,
         view: Layout,
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
-        let place = try place(name, in: directory, view: view, replacing: replaced, reader)
-        guard let target, target != node else { return try move(node, to: place, by: caller) }
+        var place = try place(
+            name,
+            in: directory,
+            view: view,
+            at: position ?? ListingPosition(node),
+            replacing: replaced,
+            reader
+        )
+        guard let target, target != node else {
+            return try move(node, to: place, isListed: position != nil, by: caller)
+        }
         // Not while one is being born: the other would be gone and this one not in its place.
         try commitLock.withLock { () throws(LociError) in
             guard find(node)?.state.withLock({ $0.place }) != nil else {
                 throw .notUnborn(node)
             }
-            guard lookup(name, in: directory)?.node == target else { throw .notUnborn(target) }
+            guard let there = lookup(name, in: directory), there.node == target else {
+                throw .notUnborn(target)
+            }
             try unlink(target)
-            try move(node, to: place, by: caller)
+            place.position = there.position
+            try move(node, to: place, isListed: true, by: caller)
         }
     }
 
+    /// `isListed`: whether something has the name, and leaves its position with it.
     private func move(
         _ node: NodeNumber,
-        to place: StagedPlace,
+        to newPlace: StagedPlace,
+        isListed: Bool,
         by caller: Caller
     ) throws(LociError) {
-        let (name, directory) = (place.name, place.directory)
+        let (name, directory) = (newPlace.name, newPlace.directory)
         let now = options.now()
         try withUnborn(node) { (staged, oldPlace, before) throws(LociError) in
             let uid = caller.origin.uid
+            let stays = (directory, name) == (oldPlace.directory, oldPlace.name)
+            var place = newPlace
             let (attributes, recalls, taken) = try names.withLock { names throws(LociError) in
                 guard names.unborn[directory]?[name] ?? node == node else {
                     throw .nameTaken(name)
                 }
                 removeName(node, oldPlace, &names)
-                if place.directory == oldPlace.directory, place.name != oldPlace.name {
+                if place.directory == oldPlace.directory, !stays {
                     recallAgain(before, at: oldPlace, by: uid, &names)
                 }
-                add(staged, place, &names)
-                noteChange(of: [oldPlace.directory, directory], &names)
                 let taken =
                     place.replaces == nil
                     ? names.recalls.take(name, in: directory, uid: uid, at: now) : nil
-                let recalls = taken ?? (place == oldPlace ? before : nil)
+                if let taken {
+                    place.position = taken.position
+                } else if !isListed, place.directory == oldPlace.directory, stays || before == nil {
+                    // What is called back to the old name takes its position, too.
+                    place.position = oldPlace.position
+                }
+                add(staged, place, &names)
+                noteChange(of: [oldPlace.directory, directory], &names)
+                let recalls = taken?.memory ?? (stays ? before : nil)
                 let attributes = staged.state.withLock { state in
                     state.standing = .unborn(place, recalls: recalls)
                     // Nothing is renamed over it any more that would find it unborn.
@@ -223,7 +242,7 @@ extension Staging {
                 // Who asked for it is told that nothing happened.
                 names.withLock { names in
                     removeName(node, place, &names)
-                    recallAgain(taken, at: place, by: uid, &names)
+                    recallAgain(taken?.memory, at: place, by: uid, &names)
                     add(staged, oldPlace, &names)
                     staged.state.withLock { state in
                         state.standing = .unborn(oldPlace, recalls: before)
@@ -318,11 +337,19 @@ extension Staging {
         _ memory: Int64,
         _ name: Name,
         in directory: NodeNumber,
+        at position: ListingPosition,
         by caller: Caller
     ) {
         let now = options.now()
         names.withLock {
-            $0.recalls.note(memory, name, in: directory, uid: caller.origin.uid, at: now)
+            $0.recalls.note(
+                memory,
+                name,
+                in: directory,
+                at: position,
+                uid: caller.origin.uid,
+                now
+            )
         }
     }
 
@@ -336,7 +363,14 @@ extension Staging {
     ) {
         guard let memory else { return }
         let now = options.now()
-        names.recalls.note(memory, place.name, in: place.directory, uid: uid, at: now)
+        names.recalls.note(
+            memory,
+            place.name,
+            in: place.directory,
+            at: place.position,
+            uid: uid,
+            now
+        )
     }
 
     /// A memory was renamed.
@@ -348,11 +382,12 @@ extension Staging {
         _ memory: Int64,
         from name: Name,
         in directory: NodeNumber,
+        at position: ListingPosition,
         to newDirectory: NodeNumber,
         by caller: Caller
     ) {
         guard newDirectory == directory else { return }
-        noteUnlinked(memory, name, in: directory, by: caller)
+        noteUnlinked(memory, name, in: directory, at: position, by: caller)
     }
 
     // MARK: The table

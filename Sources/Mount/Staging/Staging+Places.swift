@@ -5,11 +5,12 @@ import Model
 // Where an unborn file may have a name.
 
 extension Staging {
-    /// Checks that a memory can be made there.
+    /// Checks that a memory can be made there; it is listed at `position`.
     func place(
         _ name: Name,
         in directory: NodeNumber,
         view: Layout,
+        at position: ListingPosition,
         replacing replaced: ReplacedMemory? = nil,
         _ reader: CatalogReader
     ) throws(LociError) -> StagedPlace {
@@ -36,6 +37,7 @@ extension Staging {
                 name: name,
                 layout: layout.number,
                 directories: path.names,
+                position: position,
                 replaces: replaced
             )
         } catch {

@@ -15,6 +15,7 @@ extension Staging {
     /// is committed, together with others, as any written memory is.
     ///
     /// `replaced`: the memory as the caller saw it.
+    /// `position`: of its name.
     ///
     /// Not where the memory's own node is staged: what was written to it comes first.
     ///
@@ -24,6 +25,7 @@ extension Staging {
         by node: NodeNumber,
         as name: Name,
         in directory: NodeNumber,
+        at position: ListingPosition,
         view: Layout,
         _ caller: Caller,
         _ reader: CatalogReader
@@ -33,6 +35,7 @@ extension Staging {
             to: name,
             in: directory,
             replacing: ReplacedMemory(memory: replaced.row, base: replaced.revision),
+            at: position,
             view: view,
             by: caller,
             reader

@@ -192,6 +192,9 @@ package final class Staging: Sendable {
         }
     }
 
+    /// Node numbers that this mount has reserved and not given out.
+    var freeNumbers: Range<UInt64> { numbers.withLock(\.self) }
+
     /// Whom changes are ascribed to that no user made.
     static let origin = Origin(actor: "loci mount", uid: 0)
 

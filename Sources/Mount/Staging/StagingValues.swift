@@ -1,3 +1,4 @@
+package import Catalog
 import Linux
 import Loci
 package import Model
@@ -35,6 +36,7 @@ package struct Unborn: Hashable, Sendable {
     package var node: NodeNumber
     package var directory: NodeNumber
     package var name: Name
+    package var position: ListingPosition
     package var attributes: StagedAttributes
     /// The memory that has its name in the catalog, where it was renamed over one.
     package var replaces: ReplacedMemory?
@@ -61,6 +63,7 @@ package struct StagedPlace: Hashable, Sendable {
     package var layout: LayoutNumber
     /// The names from that layout's root down to the directory, should it be gone one day.
     package var directories: [Name]
+    package var position: ListingPosition
     /// The memory that has this name in the catalog; nil where none had it.
     package var replaces: ReplacedMemory?
 
@@ -69,12 +72,14 @@ package struct StagedPlace: Hashable, Sendable {
         name: Name,
         layout: LayoutNumber,
         directories: [Name],
+        position: ListingPosition,
         replaces: ReplacedMemory? = nil
     ) {
         self.directory = directory
         self.name = name
         self.layout = layout
         self.directories = directories
+        self.position = position
         self.replaces = replaces
     }
 }

@@ -83,17 +83,16 @@ extension LociFileSystem {
     func entry(of unborn: Unborn, in place: Place) -> KernelEntry {
         let isView = if case .view = place { true } else { false }
         return KernelEntry(
-            appearance(of: unborn),
+            appearance(of: unborn.node, unborn.attributes),
             nameTimeout: isView ? .none : Self.long,
             attributeTimeout: Self.long
         )
     }
 
     /// A file that is not yet a memory.
-    func appearance(of unborn: Unborn) -> Attributes {
-        let staged = unborn.attributes
+    func appearance(of node: NodeNumber, _ staged: StagedAttributes) -> Attributes {
         var shown = Attributes(
-            node: Place.node(unborn.node).id,
+            node: Place.node(node).id,
             mode: S_IFREG | permissions(staged.permissions ?? 0o644),
             uid: options.uid ?? staged.uid ?? settings.uid,
             gid: options.gid ?? staged.gid ?? settings.gid,

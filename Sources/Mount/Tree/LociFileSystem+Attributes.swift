@@ -85,14 +85,7 @@ extension LociFileSystem {
         if staging.isUnborn(number), let staged = staging.attributes(of: number),
             staged.permissions != nil
         {
-            return appearance(
-                of: Unborn(
-                    node: number,
-                    directory: number,
-                    name: Name(unchecked: []),
-                    attributes: staged
-                )
-            )
+            return appearance(of: number, staged)
         }
         return try steady {
             guard let node = try thread.current().node(number) else { throw Self.goneNode }

@@ -106,8 +106,7 @@ extension LociFileSystem {
         case .past(let view, let number):
             try listPast(view, number, cursor, into: &listing, thread.current())
         case .generated(let number):
-            let after = if case .after(_, let node) = cursor { node.rawValue } else { UInt64(0) }
-            try listChildren(of: number, after: after, into: &listing)
+            try listChildren(of: number, after: cursor.position, into: &listing)
         case .root, .node, .view: break
         }
         return false
@@ -156,7 +155,7 @@ extension LociFileSystem {
         _ cursor: ListingCursor,
         _ home: Home
     ) -> (slot: Int, set: LayoutSet)? {
-        if case .after(let slot, _) = cursor {
+        if case .after(let slot, _, _) = cursor {
             if slot == ListingCursor.foreignSlot { return (slot, .foreign) }
             let layout = directory.table.liveLayouts.first { $0.slot == slot }
             return layout.map { (slot, $0.bit.union(.foreign)) }
@@ -170,6 +169,19 @@ extension LociFileSystem {
         return home.layouts.contains(.foreign) ? (ListingCursor.foreignSlot, .foreign) : nil
     }
 
+    /// The number and the bound of a listing; one that begins gets them.
+    private func bound(
+        _ cursor: ListingCursor,
+        _ reader: CatalogReader
+    ) throws -> (listing: Int, ListingBound) {
+        if case .after(_, let listing, _) = cursor { return (listing, listingBounds[listing]) }
+        let free = staging.freeNumbers
+        // Numbers may have been reserved after the reader's transaction began.
+        let end = max(try reader.nextNode(), free.upperBound)
+        let bound = ListingBound(end: end, free: free)
+        return (listingBounds.begin(bound), bound)
+    }
+
     /// Returns whether all that the catalog has is in the listing now.
     private func listCatalog(
         _ place: Place,
@@ -178,8 +190,7 @@ extension LociFileSystem {
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
     ) throws -> Bool {
-        let after =
-            if case .after(_, let node) = cursor { node } else { NodeNumber(0) }
+        let after = cursor.position
         // Staged names first: a birth commits its row before it leaves the overlay.
         var (unborn, replaced) =
             try number(place, thread.current()).map { staging.list($0, after: after) } ?? ([], [])
@@ -190,31 +201,40 @@ extension LociFileSystem {
         guard addDots(place, above: above, cursor, &listing),
             let (slot, set) = listingLayout(of: directory, cursor, home)
         else { return false }
-        unborn.reverse()
-        func isReplaced(_ name: RawSpan) throws -> Bool {
-            try !replaced.isEmpty && replaced.contains(Name(name))
+        let (number, bound) = try bound(cursor, reader)
+        func cookie(_ position: ListingPosition) -> UInt64 {
+            ListingCursor.after(slot: slot, listing: number, position).cookie
+        }
+        unborn = unborn.reversed().filter { bound.admits($0.position) }
+        func isShown(_ name: RawSpan, _ row: CatalogReader.ListedName) throws -> Bool {
+            guard bound.admits(row.position) else { return false }
+            return try replaced.isEmpty || !replaced.contains(Name(name))
         }
         var isFull = false
+        // Where a file stands that has the position of the row after it.
+        var tie: DirectoryBuffer.Mark?
         if lister.manner == .names {
             try reader.listNames(directory.number, layouts: set, after: after) { name, row in
-                if try isReplaced(name) { return true }
+                guard try isShown(name, row) else { return true }
                 isFull =
-                    try !add(&unborn, before: row.node, place, slot, &listing)
-                    || !add(name, row, directory, reader, slot, &listing)
+                    try !add(&unborn, before: row, place, cookie, &tie, &listing)
+                    || !add(name, row, directory, reader, cookie(row.position), &listing)
                 return !isFull
             }
         } else {
             var withholds = lister.manner == .allButOne
-            var files: [NodeNumber] = []
+            var files: [ReadAhead.Listed] = []
             defer { ahead.noteListed(files, isFirst: cursor == .start) }
             try reader.listNodes(directory.number, layouts: set, after: after) { name, row, node in
-                if try isReplaced(name) { return true }
-                guard add(&unborn, before: row.node, place, slot, &listing) else {
+                guard try isShown(name, row) else { return true }
+                guard add(&unborn, before: row, place, cookie, &tie, &listing) else {
                     isFull = true
                     return false
                 }
-                let cookie = ListingCursor.after(slot: slot, row.node).cookie
-                if !row.isDirectory { files.append(row.node) }
+                let cookie = cookie(row.position)
+                if !row.isDirectory {
+                    files.append(ReadAhead.Listed(node: row.node, position: row.position))
+                }
                 if withholds, !row.isDirectory {
                     withholds = false
                     let id = NodeID(row.node.rawValue)
@@ -227,8 +247,9 @@ extension LociFileSystem {
                 return !isFull
             }
         }
+        if isFull, let tie { listing.goBack(to: tie) }
         while !isFull, let next = unborn.popLast() {
-            isFull = !add(next, place, slot, &listing)
+            isFull = !add(next, place, cookie(next.position), &listing)
         }
         return !isFull
     }
@@ -239,10 +260,9 @@ extension LociFileSystem {
         _ row: CatalogReader.ListedName,
         _ directory: Directory,
         _ reader: CatalogReader,
-        _ slot: Int,
+        _ cookie: UInt64,
         _ listing: inout DirectoryBuffer
     ) throws -> Bool {
-        let cookie = ListingCursor.after(slot: slot, row.node).cookie
         if row.isDirectory, listing.withEntries, let node = try reader.node(row.node) {
             let entry = try entry(of: node, layouts: row.layouts, in: directory)
             return listing.add(name: name, entry: entry, cookie: cookie)
@@ -255,18 +275,27 @@ extension LociFileSystem {
         )
     }
 
-    /// Adds the unborn files that stand before a node; false where they do not fit.
+    /// Adds the unborn files that stand before a row; false where they do not fit.
+    ///
+    /// One that has the row's own position comes with it or not at all: no cookie is between them.
+    /// It was created at a name that the row's memory lost to another a moment ago.
+    ///
+    /// `tie`: gets where the listing was before that one, nil where there is none.
     private func add(
         _ unborn: inout [Unborn],
-        before node: NodeNumber,
+        before row: CatalogReader.ListedName,
         _ place: Place,
-        _ slot: Int,
+        _ cookie: (ListingPosition) -> UInt64,
+        _ tie: inout DirectoryBuffer.Mark?,
         _ listing: inout DirectoryBuffer
     ) -> Bool {
-        while let next = unborn.last, next.node <= node {
+        tie = nil
+        while let next = unborn.last, next.position <= row.position {
             unborn.removeLast()
-            if next.node == node { break }
-            guard add(next, place, slot, &listing) else { return false }
+            // Born since it was looked at.
+            if next.node == row.node { break }
+            if next.position == row.position, tie == nil { tie = listing.mark }
+            guard add(next, place, cookie(next.position), &listing) else { return false }
         }
         return true
     }
@@ -274,13 +303,9 @@ extension LociFileSystem {
     private func add(
         _ unborn: Unborn,
         _ place: Place,
-        _ slot: Int,
+        _ cookie: UInt64,
         _ listing: inout DirectoryBuffer
     ) -> Bool {
-        listing.add(
-            unborn.name.bytes,
-            entry(of: unborn, in: place),
-            cookie: ListingCursor.after(slot: slot, unborn.node).cookie
-        )
+        listing.add(unborn.name.bytes, entry(of: unborn, in: place), cookie: cookie)
     }
 }

@@ -53,9 +53,8 @@ extension LociFileSystem {
     ) throws {
         guard let directory = try metaDirectory(number, reader) else { return }
         let slot: Int
-        var after = NodeNumber(0)
-        if case .after(let began, let node) = cursor {
-            (slot, after) = (began, node)
+        if case .after(let began, _, _) = cursor {
+            slot = began
         } else {
             let set = try layouts(of: directory, reader)
             guard
@@ -67,12 +66,13 @@ extension LociFileSystem {
             slot = layout.slot
         }
         guard directory.table.liveLayouts.contains(where: { $0.slot == slot }) else { return }
-        try reader.listNames(number, layouts: LayoutSet(slot: slot), after: after) { name, row in
+        let set = LayoutSet(slot: slot)
+        try reader.listNames(number, layouts: set, after: cursor.position) { name, row in
             listing.add(
                 name: name,
                 node: NodeID(row.node.rawValue),
                 mode: type ?? row.type,
-                cookie: ListingCursor.after(slot: slot, row.node).cookie
+                cookie: ListingCursor.after(slot: slot, row.position).cookie
             )
         }
     }

@@ -120,7 +120,7 @@ extension LociFileSystem {
                 reader
             )
             expireElsewhere(name, in: directory)
-            return appearance(of: unborn)
+            return appearance(of: unborn.node, unborn.attributes)
         } catch let error as LociError where options.foreign == .all && error.isMisfit {
             return try makeForeign(
                 name,

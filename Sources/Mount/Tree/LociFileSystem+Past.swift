@@ -194,15 +194,14 @@ extension LociFileSystem {
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
-        let after = if case .after(_, let node) = cursor { node } else { NodeNumber(0) }
         switch view {
         case .snapshot(let index):
             guard let (snapshot, tree) = try snapshot(index, reader) else { throw Self.goneNode }
-            try reader.list(NodeNumber(number), of: tree, after: after) { found in
+            try reader.list(NodeNumber(number), of: tree, after: cursor.position) { found in
                 guard let entry = try self.entry(of: found, snapshot, tree, reader) else {
                     return true
                 }
-                let cookie = ListingCursor.after(slot: 0, found.node).cookie
+                let cookie = ListingCursor.after(slot: 0, found.position).cookie
                 return listing.add(found.name.bytes, entry, cookie: cookie)
             }
         case .history:
@@ -215,15 +214,16 @@ extension LociFileSystem {
                     reader
                 )
             }
-            try listRevisions(of: row, after: after, into: &listing, reader)
-        case .trash: try listTrash(number, after: after, into: &listing, reader)
+            try listRevisions(of: row, after: cursor.position, into: &listing, reader)
+        case .trash:
+            try listTrash(number, after: cursor.position, into: &listing, reader)
         case .revision: throw Self.goneNode
         }
     }
 
     private func listRevisions(
         of memory: Int64,
-        after: NodeNumber,
+        after: ListingPosition,
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
@@ -232,11 +232,11 @@ extension LociFileSystem {
             let page = try reader.revisionFiles(of: memory, after: last, limit: 512)
             guard let final = page.last else { return }
             for file in page {
-                let number = NodeNumber(UInt64(file.number.rawValue))
+                let position = ListingPosition(rawValue: UInt64(file.number.rawValue))
                 let added = listing.add(
                     Array(file.number.description.utf8),
                     entry(of: file),
-                    cookie: ListingCursor.after(slot: 0, number).cookie
+                    cookie: ListingCursor.after(slot: 0, position).cookie
                 )
                 guard added else { return }
             }
@@ -245,18 +245,18 @@ extension LociFileSystem {
     }
 
     func listSnapshots(
-        after: UInt64,
+        after: ListingPosition,
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
         // By view: a snapshot that is taken or deleted during a listing moves no other.
         let rows = try reader.snapshots().sorted { $0.view < $1.view }
-        for snapshot in rows where snapshot.view > after {
-            let number = NodeNumber(UInt64(snapshot.view))
+        for snapshot in rows where snapshot.view > after.rawValue {
+            let position = ListingPosition(rawValue: UInt64(snapshot.view))
             let added = listing.add(
                 Array(snapshot.name.utf8),
                 try entry(of: snapshot, reader),
-                cookie: ListingCursor.after(slot: 0, number).cookie
+                cookie: ListingCursor.after(slot: 0, position).cookie
             )
             guard added else { return }
         }

@@ -57,7 +57,13 @@ extension LociFileSystem {
                 return found
             }
             noteUnlinked(entry.node, .file(since: now))
-            staging.noteUnlinked(row, name, in: directory.number, by: caller)
+            staging.noteUnlinked(
+                row,
+                name,
+                in: directory.number,
+                at: entry.position,
+                by: caller
+            )
             try noteVanished(ending, caller, thread)
         }
     }

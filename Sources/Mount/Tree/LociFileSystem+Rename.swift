@@ -111,7 +111,8 @@ extension LociFileSystem {
         case .directory(let entry, _): try moveDirectory(entry, move, thread)
         case .foreign(let entry, let node): try moveForeign(entry, node, move, target, thread)
         case .unborn(let unborn): try moveUnborn(unborn, move, target, thread)
-        case .memory(_, let memory): try moveMemory(memory, move, target, thread)
+        case .memory(let entry, let memory):
+            try moveMemory(memory, entry, move, target, thread)
         }
         guard let target else { return }
         // A directory that another layout still has is none that is gone.
@@ -171,6 +172,7 @@ extension LociFileSystem {
                     by: unborn.node,
                     as: move.newName,
                     in: move.to.number,
+                    at: entry.position,
                     view: listed,
                     move.caller,
                     try thread.current()
@@ -317,6 +319,7 @@ extension LociFileSystem {
 
     private func moveMemory(
         _ memory: MemoryRow,
+        _ entry: CatalogEntry,
         _ move: Move,
         _ target: Found?,
         _ thread: ThreadReader
@@ -339,6 +342,7 @@ extension LociFileSystem {
             memory.row,
             from: move.name,
             in: move.from.number,
+            at: entry.position,
             to: move.to.number,
             by: move.caller
         )

@@ -139,12 +139,13 @@ extension LociFileSystem {
 
     func listChildren(
         of number: UInt64,
-        after: UInt64,
+        after: ListingPosition,
         into listing: inout DirectoryBuffer
     ) throws {
         guard let content = generated.content(of: number) else { throw Self.staleNode }
-        for (index, child) in content.children.enumerated().dropFirst(Int(after)) {
-            let cookie = ListingCursor.after(slot: 0, NodeNumber(UInt64(index + 1))).cookie
+        for (index, child) in content.children.enumerated().dropFirst(Int(after.rawValue)) {
+            let position = ListingPosition(rawValue: UInt64(index + 1))
+            let cookie = ListingCursor.after(slot: 0, position).cookie
             // Their nodes are made when they are looked up.
             let unknown = Place.special(.search).id
             guard listing.add(child.name.bytes, unknown, mode: child.mode, cookie: cookie) else {

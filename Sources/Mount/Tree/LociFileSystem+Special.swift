@@ -172,7 +172,7 @@ extension LociFileSystem {
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
-        let after = if case .after(_, let node) = cursor { node.rawValue } else { UInt64(0) }
+        let after = cursor.position
         switch special {
         case .loci:
             let names =
@@ -195,7 +195,7 @@ extension LociFileSystem {
             try listPast(.history, root.rawValue, cursor, into: &listing, reader)
         case .snapshots: try listSnapshots(after: after, into: &listing, reader)
         case .trash:
-            try listTrash(TrashTree.root, after: NodeNumber(after), into: &listing, reader)
+            try listTrash(TrashTree.root, after: after, into: &listing, reader)
         // Queries are asked by name: the directory lists none.
         case .foreign, .search: break
         }
@@ -203,41 +203,41 @@ extension LociFileSystem {
 
     private func list(
         _ names: [(name: String, type: UInt32, id: UInt64)],
-        after: UInt64,
+        after: ListingPosition,
         into listing: inout DirectoryBuffer
     ) {
-        for (index, entry) in names.enumerated().dropFirst(Int(after)) {
-            let cookie = ListingCursor.after(slot: 0, NodeNumber(UInt64(index + 1))).cookie
+        for (index, entry) in names.enumerated().dropFirst(Int(after.rawValue)) {
+            let position = ListingPosition(rawValue: UInt64(index + 1))
             let name = Array(entry.name.utf8)
             guard
                 listing.add(
                     name,
                     NodeID(entry.id),
                     mode: entry.type,
-                    cookie: cookie
+                    cookie: ListingCursor.after(slot: 0, position).cookie
                 )
             else { return }
         }
     }
 
     private func listIDs(
-        after: UInt64,
+        after: ListingPosition,
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
-        var row = Int64(after)
+        var row = Int64(after.rawValue)
         while true {
             // More do not fit into what the C library asks for at once.
             let page = try reader.memories(after: row, limit: 192)
             guard let last = page.last else { return }
             for memory in page {
-                let cookie = ListingCursor.after(slot: 0, NodeNumber(UInt64(memory.row))).cookie
+                let position = ListingPosition(rawValue: UInt64(memory.row))
                 guard
                     listing.add(
                         memory.id.text,
                         NodeID(memory.node.rawValue),
                         mode: S_IFLNK,
-                        cookie: cookie
+                        cookie: ListingCursor.after(slot: 0, position).cookie
                     )
                 else { return }
             }

@@ -55,7 +55,7 @@ extension LociFileSystem {
 
     func listTrash(
         _ directory: UInt64,
-        after: NodeNumber,
+        after: ListingPosition,
         into listing: inout DirectoryBuffer,
         _ reader: CatalogReader
     ) throws {
@@ -67,7 +67,10 @@ extension LociFileSystem {
             else { throw Self.goneNode }
             guard let final = page.last else { return }
             for (name, item) in page {
-                let cookie = ListingCursor.after(slot: 0, NodeNumber(item.number)).cookie
+                let cookie = ListingCursor.after(
+                    slot: 0,
+                    ListingPosition(rawValue: item.number)
+                ).cookie
                 guard let entry = try entry(of: item, reader) else { continue }
                 guard listing.add(name.bytes, entry, cookie: cookie) else { return }
             }

@@ -75,6 +75,7 @@ package final class LociFileSystem: FileSystem, Sendable {
     let habits = ListingHabits()
     let namesListings = NamesListings()
     let listingEnds = ListingEnds()
+    let listingBounds = ListingBounds()
     let vanished = VanishedDirectories()
     let ownChanges: OwnChanges
     let started: Timestamp

@@ -1,3 +1,4 @@
+import Catalog
 import Linux
 import Model
 import Synchronization
@@ -16,11 +17,20 @@ final class ReadAhead: Sendable {
     /// Files of one listing that are remembered.
     private static let mostListed = 4096
 
+    /// A file of a listing.
+    struct Listed {
+        let node: NodeNumber
+        let position: ListingPosition
+    }
+
     private struct State {
-        /// The files of the directory that was listed last, rising.
-        var listed: [NodeNumber] = []
+        /// The files of the directory that was listed last, in that order.
+        var listed: [Listed] = []
+        /// Where in `listed` those are that were saved over: listings show them by another number
+        /// than their own.
+        var saved: [NodeNumber: Int] = [:]
         /// Where in `listed` the last file was read.
-        var position = -1
+        var last = -1
         /// What will be read next, and is not at hand.
         var wanted: NodeNumber?
         /// Whose bytes are at hand, and as of which commit.
@@ -37,19 +47,25 @@ final class ReadAhead: Sendable {
 
     // MARK: Noticing
 
-    /// Notes a piece of a listing: its files, by rising number.
+    /// Notes a piece of a listing: its files, by rising position.
     ///
     /// `isFirst`: where a listing begins.
-    func noteListed(_ nodes: [NodeNumber], isFirst: Bool) {
+    func noteListed(_ files: [Listed], isFirst: Bool) {
         state.withLock { state in
             if isFirst {
                 state.listed.removeAll(keepingCapacity: true)
-                (state.position, state.wanted) = (-1, nil)
+                state.saved.removeAll(keepingCapacity: true)
+                (state.last, state.wanted) = (-1, nil)
             }
             // Some come again, and a piece of another listing is of no use.
-            let last = state.listed.last ?? NodeNumber(0)
+            let last = state.listed.last?.position ?? .start
             let room = Self.mostListed - state.listed.count
-            state.listed += nodes.drop { $0 <= last }.prefix(room)
+            for file in files.drop(while: { $0.position <= last }).prefix(room) {
+                if file.position != ListingPosition(file.node) {
+                    state.saved[file.node] = state.listed.count
+                }
+                state.listed.append(file)
+            }
         }
     }
 
@@ -57,13 +73,13 @@ final class ReadAhead: Sendable {
     func noteRead(_ node: NodeNumber) {
         state.withLock { state in
             (state.wanted, state.isUsed) = (nil, true)
-            let next = state.position + 1
-            guard next < state.listed.count, state.listed[next] == node else {
-                state.position = Self.index(of: node, in: state.listed) ?? -1
+            let next = state.last + 1
+            guard next < state.listed.count, state.listed[next].node == node else {
+                state.last = state.saved[node] ?? Self.index(of: node, in: state.listed) ?? -1
                 return
             }
-            state.position = next
-            if next + 1 < state.listed.count { state.wanted = state.listed[next + 1] }
+            state.last = next
+            if next + 1 < state.listed.count { state.wanted = state.listed[next + 1].node }
         }
     }
 
@@ -75,13 +91,15 @@ final class ReadAhead: Sendable {
         }
     }
 
-    private static func index(of node: NodeNumber, in listed: [NodeNumber]) -> Int? {
+    /// Where a file is that is listed by its own number.
+    private static func index(of node: NodeNumber, in listed: [Listed]) -> Int? {
+        let wanted = ListingPosition(node)
         var (low, high) = (0, listed.count)
         while low < high {
             let middle = (low + high) / 2
-            if listed[middle] < node { low = middle + 1 } else { high = middle }
+            if listed[middle].position < wanted { low = middle + 1 } else { high = middle }
         }
-        return low < listed.count && listed[low] == node ? low : nil
+        return low < listed.count && listed[low].node == node ? low : nil
     }
 
     // MARK: Bytes

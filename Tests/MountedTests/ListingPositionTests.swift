@@ -1,0 +1,195 @@
+import Glibc
+import Linux
+import Model
+import Testing
+
+@testable import Loci
+@testable import Mount
+
+/// Directories that change while they are listed in pieces.
+@Suite("A listing in pieces", .serialized, .timeLimit(.minutes(20)))
+struct ListingPositionTests {
+    /// More than fit into one piece.
+    private static let count = 400
+
+    /// How a program replaces a file's content.
+    enum Save: CaseIterable {
+        case temporary, temporaryThatIsBorn, backup, backupThatStays, anew, tool
+    }
+
+    /// With the memories `0.md`, `1.md` and so on in the directory `d`, born.
+    private static func mounted(_ options: String = "") throws -> MountedTenant {
+        let mounted = try MountedTenant("{folder...}", options)
+        for name in ["d", "few"] { try mounted.makeDirectory(name) }
+        for number in 0..<count { try mounted.write("d/\(number).md", "old") }
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        return mounted
+    }
+
+    private static let names = Set((0..<count).map { "\($0).md" })
+
+    private static func save(_ name: String, _ save: Save, _ mounted: MountedTenant) throws {
+        switch save {
+        case .temporary: try mounted.save("d/\(name)", "new")
+        case .temporaryThatIsBorn:
+            try mounted.write("d/t", "new")
+            _ = mounted.daemon.staging.commitNow(.unmount)
+            try mounted.rename("d/t", "d/\(name)")
+        case .backup:
+            try mounted.rename("d/\(name)", "d/\(name)~")
+            try mounted.write("d/\(name)", "new")
+            try mounted.remove("d/\(name)~")
+        case .backupThatStays:
+            try mounted.rename("d/\(name)", "d/\(name).bak")
+            try mounted.write("d/\(name)", "new")
+        case .anew:
+            try mounted.remove("d/\(name)")
+            try mounted.write("d/\(name)", "new")
+        case .tool:
+            try mounted.write("d/.t", "new")
+            try mounted.rename("d/.t", "d/\(name)")
+        }
+    }
+
+    /// Reads a directory entry by entry, and calls `body` after each.
+    ///
+    /// Returns how often each name came; ends where far too many come.
+    private static func list(
+        _ path: String,
+        _ body: (String) throws -> Void
+    ) throws -> [String: Int] {
+        guard let stream = unsafe opendir(path) else { throw MountedTenant.Failed(code: errno) }
+        defer { unsafe closedir(stream) }
+        var seen: [String: Int] = [:]
+        while let entry = unsafe readdir(stream), seen.values.reduce(0, +) < 10 * count {
+            let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name == "." || name == ".." { continue }
+            seen[name, default: 0] += 1
+            try body(name)
+        }
+        return seen
+    }
+
+    @Test("shows each file once to a program that saves each as it comes", arguments: Save.allCases)
+    func savedMeanwhile(_ way: Save) async throws {
+        let mounted = try Self.mounted()
+        var saved = 0
+        let seen = try Self.list(mounted.full("d")) { name in
+            guard Self.names.contains(name) else { return }
+            try Self.save(name, way, mounted)
+            saved += 1
+            if saved % 50 == 0 { _ = mounted.daemon.staging.commitNow(.unmount) }
+        }
+        let own = seen.filter { Self.names.contains($0.key) }
+        #expect(own.count == Self.count)
+        #expect(own.filter { $0.value != 1 } == [:])
+        #expect(seen.values.reduce(0, +) < 3 * Self.count)
+        #expect(try Set(mounted.list("d")).isSuperset(of: Self.names))
+        #expect(try mounted.read("d/\(Self.count - 1).md") == "new")
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        #expect(try Set(mounted.list("d")).isSuperset(of: Self.names))
+        try await Self.expectSound(mounted)
+    }
+
+    @Test("shows each file once where those to come are saved", arguments: Save.allCases)
+    func savedAhead(_ way: Save) async throws {
+        let mounted = try Self.mounted()
+        var isFirst = true
+        let seen = try Self.list(mounted.full("d")) { first in
+            guard isFirst else { return }
+            isFirst = false
+            // The last ones, which no piece has shown yet, are not committed.
+            for number in 0..<Self.count where "\(number).md" != first {
+                try Self.save("\(number).md", way, mounted)
+                if number % 40 == 0 { _ = mounted.daemon.staging.commitNow(.unmount) }
+            }
+        }
+        #expect(Set(seen.keys).isSuperset(of: Self.names))
+        #expect(seen.filter { $0.value != 1 } == [:])
+        try await Self.expectSound(mounted)
+    }
+
+    /// What a program makes for each name that it is shown.
+    enum Addition: CaseIterable {
+        case file, memory, directory, toolsFile
+    }
+
+    @Test("ends for a program that makes something for each name", arguments: Addition.allCases)
+    func addedMeanwhile(_ addition: Addition) throws {
+        let mounted = try Self.mounted()
+        for number in 0..<5 { try mounted.write("few/\(number).md", "old") }
+        for directory in ["d", "few"] {
+            let before = try Set(mounted.list(directory))
+            let seen = try Self.list(mounted.full(directory)) { name in
+                let new = "\(directory)/\(name)+"
+                switch addition {
+                case .file: try mounted.write(new, "new")
+                case .memory:
+                    try mounted.write(new, "new")
+                    _ = mounted.daemon.staging.commitNow(.unmount)
+                case .directory: try mounted.makeDirectory(new)
+                case .toolsFile: try mounted.write("\(directory)/.\(name)", "new")
+                }
+            }
+            #expect(Set(seen.keys) == before)
+            #expect(seen.filter { $0.value != 1 } == [:])
+            #expect(try mounted.list(directory).count == 2 * before.count)
+        }
+    }
+
+    @Test("shows each file once while another mount saves all of them")
+    func savedElsewhere() throws {
+        let mounted = try Self.mounted()
+        let other = try MountedTenant(beside: mounted)
+        var isFirst = true
+        let seen = try Self.list(mounted.full("d")) { _ in
+            guard isFirst else { return }
+            isFirst = false
+            for name in Self.names { try other.save("d/\(name)", "new") }
+            _ = other.daemon.staging.commitNow(.unmount)
+            let isSeen = try mounted.eventually {
+                try Self.names.allSatisfy { try mounted.read("d/\($0)") == "new" }
+            }
+            #expect(isSeen != nil)
+        }
+        #expect(seen.filter { Self.names.contains($0.key) }.count == Self.count)
+        #expect(seen.filter { $0.value != 1 } == [:])
+    }
+
+    @Test("shows a file that was saved and is renamed meanwhile under one of its names")
+    func renamedMeanwhile() async throws {
+        let mounted = try Self.mounted()
+        for name in Self.names { try mounted.save("d/\(name)", "new") }
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        let seen = try Self.list(mounted.full("d")) { name in
+            if Self.names.contains(name) { try mounted.rename("d/\(name)", "d/\(name).done") }
+        }
+        #expect(seen.filter { !Self.names.contains($0.key) } == [:])
+        #expect(seen.count == Self.count)
+        try await Self.expectSound(mounted)
+    }
+
+    @Test("shows both names once while two files change places")
+    func exchangedMeanwhile() async throws {
+        let mounted = try Self.mounted()
+        var isFirst = true
+        let seen = try Self.list(mounted.full("d")) { name in
+            guard isFirst else { return }
+            isFirst = false
+            let last = name == "\(Self.count - 1).md" ? "0.md" : "\(Self.count - 1).md"
+            try mounted.rename("d/\(name)", "d/\(last)", .exchange)
+        }
+        #expect(Set(seen.keys) == Self.names)
+        #expect(seen.filter { $0.value != 1 } == [:])
+        try await Self.expectSound(mounted)
+    }
+
+    /// What `fsck` finds is nothing.
+    private static func expectSound(_ mounted: MountedTenant) async throws {
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        let findings = try await mounted.outside.check()
+        #expect(findings.isEmpty, "\(findings)")
+    }
+}
