@@ -51,17 +51,23 @@ final class KeptWorker {
         return (WorkerMessage(message.bytes), message.files)
     }
 
-    /// Sees to it that it has ended, as far as it matters, and says how; nil where that takes longer.
+    /// Sees to it that it has ended, as far as it matters, and says how; nil where nobody knows yet.
+    ///
+    /// `isGone`: whether all of it has ended.
     ///
     /// Nothing of it is left that anybody waits for: its end of the connection is closed, so all its
     /// threads are gone but, at most, those that tell the kernel of changes. Such a thread can wait
     /// for an answer that only the next worker gives, so nobody may wait for it here.
-    func end() -> Child.Ending? {
+    func end() -> (ending: Child.Ending?, isGone: Bool) {
+        var ending: Child.Ending?
         if !hasEnded(within: .milliseconds(100)) {
+            // What ended it, not the signal that follows.
+            ending = child.imminentEnding
             try? child.signal(Signals.kill)
             _ = hasEnded(within: .milliseconds(100))
         }
-        return try? child.poll()
+        let polled = try? child.poll()
+        return (ending ?? polled, polled != nil)
     }
 
     private func hasEnded(within time: Duration) -> Bool {

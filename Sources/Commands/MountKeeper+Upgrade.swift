@@ -73,7 +73,8 @@ extension MountKeeper {
     func heardSuccessor() {
         guard let upgrade, let successor = upgrade.successor else { return }
         guard let (message, _) = successor.hear() else {
-            let ending = successor.end()
+            let (ending, isGone) = successor.end()
+            if !isGone { dying.append(successor.child) }
             upgrade.successor = nil
             return abandon(successor.failure ?? Self.refused(KeptWorker.words(ending) + "."))
         }

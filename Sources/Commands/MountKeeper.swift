@@ -46,7 +46,7 @@ final class MountKeeper {
     /// What the first worker found.
     var facts: WorkerMessage.Prepared?
     /// Workers that have ended but for a thread.
-    private var dying: [Child] = []
+    var dying: [Child] = []
     private var isEnding = false
     /// How all ended.
     var outcome: Result<Void, LociError>?
@@ -219,8 +219,8 @@ final class MountKeeper {
     }
 
     private func ended(_ worker: KeptWorker) {
-        let ending = worker.end()
-        if ending == nil { dying.append(worker.child) }
+        let (ending, isGone) = worker.end()
+        if !isGone { dying.append(worker.child) }
         self.worker = nil
         if worker.isLeaving {
             // Without a successor, the one before comes back.

@@ -151,6 +151,23 @@ package struct Child: Hashable, Sendable {
         return code == -2 ? nil : ending(code)
     }
 
+    /// What ends it, as soon as the kernel knows: `wait` and `poll` tell of it only when the last
+    /// thread is gone, which may be held up by a system call.
+    ///
+    /// nil while nothing does, for exit code 0, and where that cannot be told (`proc(5)`: the last
+    /// field of `stat`).
+    ///
+    /// Only before the child was waited for.
+    package var imminentEnding: Ending? {
+        guard let text = try? File.open("/proc/\(id)/stat").readAll(limit: 4096),
+            let code = text.split(separator: UInt8(ascii: " ")).last
+                .flatMap({ Int32(String(decoding: $0, as: UTF8.self).filter(\.isNumber)) }),
+            code != 0
+        else { return nil }
+        let signal = code & 0x7f
+        return signal == 0 ? .exited(code >> 8) : .signaled(signal)
+    }
+
     /// Sends a signal.
     ///
     /// Only before the child was waited for: later the number may be another's.

@@ -135,14 +135,26 @@ struct ProcessTests {
         )
         let process = RunningProcess(id: child.id)
         #expect(!process.isEnding)
+        #expect(child.imminentEnding == nil)
         try child.signal(9)
         // Between taking the signal and beginning to exit it shows neither, for a moment.
         while !process.isEnding { SystemClock.sleep(.microseconds(100)) }
         // Ended, and nobody has asked how.
         while try !child.hasEnded() { SystemClock.sleep(.milliseconds(1)) }
         #expect(process.isEnding)
+        #expect(child.imminentEnding == .signaled(9))
         _ = try child.wait()
         #expect(!process.isEnding)
+    }
+
+    @Test("how a process ends can be told before it was waited for")
+    func tellsHowItEnds() throws {
+        let child = try Child.spawn(
+            Child.Command(executable: "/bin/sh", arguments: ["sh", "-c", "exit 3"])
+        )
+        while try !child.hasEnded() { SystemClock.sleep(.milliseconds(1)) }
+        #expect(child.imminentEnding == .exited(3))
+        #expect(try child.wait() == .exited(3))
     }
 
     @Test("this process can be looked at")
