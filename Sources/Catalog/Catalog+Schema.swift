@@ -59,7 +59,7 @@ enum Schema {
             node INTEGER NOT NULL, layouts INTEGER NOT NULL CHECK (layouts > 0),
             since INTEGER NOT NULL,
             type INTEGER NOT NULL CHECK (type BETWEEN 1 AND 15),
-            position INTEGER NOT NULL,
+            position INTEGER NOT NULL CHECK (position > 0),
             PRIMARY KEY (directory, name)) STRICT, WITHOUT ROWID;
         CREATE INDEX entry_node ON entry(node, layouts);
         CREATE INDEX entry_listing ON entry(directory, position, node, layouts, type);

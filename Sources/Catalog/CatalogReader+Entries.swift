@@ -229,6 +229,24 @@ extension CatalogReader {
             } ?? false
     }
 
+    /// Whether a directory has a row, of whatever layout, at one of `positions`.
+    package func hasEntries(
+        _ directory: NodeNumber,
+        at positions: Range<UInt64>
+    ) throws(SQLError) -> Bool {
+        if positions.isEmpty { return false }
+        return try statement(
+            """
+            SELECT 1 FROM entry INDEXED BY entry_listing
+            WHERE directory = ? AND position >= ? AND position < ? LIMIT 1
+            """
+        ).first(
+            .integer(Int64(directory.rawValue)),
+            .integer(Int64(clamping: positions.lowerBound)),
+            .integer(Int64(clamping: positions.upperBound))
+        ) { _ throws(SQLError) in true } ?? false
+    }
+
     /// The names from a root down to `directory`, and the layouts that have it.
     ///
     /// Returns nil where the directory has no name any more, and where damage made it lie in itself.

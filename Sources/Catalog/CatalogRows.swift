@@ -104,10 +104,10 @@ package struct Entry: Hashable, Sendable {
 
 /// Where listings show a name: entries of a directory are listed by rising position.
 ///
-/// It is the number of the node with which the name came, and stays with the name when that leads to
-/// another node, as after each save of an editor, and with a node that is renamed within its
-/// directory: a listing in pieces meets neither of them twice, nor misses them. In one directory no
-/// two nodes have the same.
+/// It is a node number, as a rule that of the node with which the name came. It stays with the name
+/// when that leads to another node, as after each save of an editor, and with a node that is renamed
+/// within its directory: a listing in pieces meets neither of them twice, nor misses them. No two
+/// nodes have rows of one directory with the same.
 package struct ListingPosition: Hashable, Comparable, Sendable {
     package let rawValue: UInt64
 

@@ -112,12 +112,18 @@ extension CatalogTransaction {
 
     // MARK: Positions
 
+    private static let mostPositions = 1024
+
     /// Lets listings show a name that this transaction will make at `position`, where that is free.
+    ///
+    /// Of a transaction that deletes thousands of rows, none of whose names comes again as a rule,
+    /// the first are remembered.
     package func reservePosition(
         _ position: ListingPosition,
         of name: Name,
         in directory: NodeNumber
     ) {
+        guard positions.count < Self.mostPositions else { return }
         positions[PositionKey(directory: directory, name: name)] = position
     }
 

@@ -59,15 +59,15 @@ final class KeptWorker {
     /// threads are gone but, at most, those that tell the kernel of changes. Such a thread can wait
     /// for an answer that only the next worker gives, so nobody may wait for it here.
     func end() -> (ending: Child.Ending?, isGone: Bool) {
-        var ending: Child.Ending?
-        if !hasEnded(within: .milliseconds(100)) {
-            // What ended it, not the signal that follows.
-            ending = child.imminentEnding
-            try? child.signal(Signals.kill)
-            _ = hasEnded(within: .milliseconds(100))
+        if hasEnded(within: .milliseconds(100)), let ending = try? child.poll() {
+            return (ending, true)
         }
-        let polled = try? child.poll()
-        return (ending ?? polled, polled != nil)
+        let ending = child.imminentEnding
+        try? child.signal(Signals.kill)
+        _ = hasEnded(within: .milliseconds(100))
+        let last = try? child.poll()
+        // Without a cause of its own, that signal says only that it had to be ended.
+        return (ending ?? (last == .signaled(Signals.kill) ? nil : last), last != nil)
     }
 
     private func hasEnded(within time: Duration) -> Bool {

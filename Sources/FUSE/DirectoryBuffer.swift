@@ -36,6 +36,8 @@ package struct DirectoryBuffer: ~Copyable {
     package struct Mark {
         fileprivate let count: Int
         fileprivate let cookie: UInt64
+
+        package var isStart: Bool { count == 0 }
     }
 
     package var mark: Mark { Mark(count: count, cookie: lastCookie) }

@@ -1,3 +1,4 @@
+import FUSE
 import Glibc
 import Linux
 import Model
@@ -106,7 +107,7 @@ struct ListingPositionTests {
                 if number % 40 == 0 { _ = mounted.daemon.staging.commitNow(.unmount) }
             }
         }
-        #expect(Set(seen.keys).isSuperset(of: Self.names))
+        #expect(Self.names.subtracting(seen.keys) == [])
         #expect(seen.filter { $0.value != 1 } == [:])
         try await Self.expectSound(mounted)
     }
@@ -184,6 +185,124 @@ struct ListingPositionTests {
         #expect(Set(seen.keys) == Self.names)
         #expect(seen.filter { $0.value != 1 } == [:])
         try await Self.expectSound(mounted)
+    }
+
+    @Test("shows a file that was renamed and made anew, and the other one, while they are born")
+    func splitMeanwhile() async throws {
+        let mounted = try Self.mounted("quiet=10s")
+        let last = "\(Self.count - 1).md"
+        try Self.save(last, .backupThatStays, mounted)
+        var isFirst = true
+        let seen = try Self.list(mounted.full("d")) { _ in
+            if isFirst { _ = mounted.daemon.staging.commitNow(.unmount) }
+            isFirst = false
+        }
+        #expect(Set(seen.keys) == Self.names.union(["\(last).bak"]))
+        #expect(seen.filter { $0.value != 1 } == [:])
+        try await Self.expectSound(mounted)
+    }
+
+    @Test("shows both files where two were made at names that one memory had")
+    func madeTwice() async throws {
+        let mounted = try Self.mounted("quiet=10s")
+        // Wherever a piece ends, some two files are there.
+        for number in 0..<Self.count {
+            let (one, other) = ("d/\(number).md", "d/\(number).other")
+            try mounted.rename(one, other)
+            try mounted.write(one, "new")
+            try mounted.remove(other)
+            try mounted.write(other, "new")
+        }
+        let seen = try Self.list(mounted.full("d")) { _ in }
+        // One of each two moves on when it is born, and may come again then.
+        #expect(seen.count == 2 * Self.count)
+        try await Self.expectSound(mounted)
+    }
+
+    @Test("shows an unborn file once over which a memory is renamed")
+    func renamedOverUnborn() async throws {
+        let mounted = try Self.mounted("quiet=10s")
+        for number in 0..<Self.count { try mounted.write("few/\(number).md", "unborn") }
+        var isFirst = true
+        let seen = try Self.list(mounted.full("few")) { _ in
+            guard isFirst else { return }
+            isFirst = false
+            for name in Self.names { try mounted.rename("d/\(name)", "few/\(name)") }
+        }
+        #expect(seen.count == Self.count)
+        #expect(seen.filter { $0.value != 1 } == [:])
+        try await Self.expectSound(mounted)
+    }
+
+    @Test("shows both names once in all layouts while two files change places")
+    func exchangedInLayouts() async throws {
+        let mounted = try MountedTenant("user={user}")
+        for number in 0..<Self.count {
+            try await mounted.add("user=bob/\(number).md", "\(number)")
+        }
+        let layout = try mounted.addLayout("team={team}")
+        let (one, other) = ("0.md", "\(Self.count - 1).md")
+        let directory = try #require(
+            try mounted.list(".loci/layouts/\(layout)").first { $0.hasPrefix("team=") }
+        )
+        var isFirst = true
+        let seen = try Self.list(mounted.full(".loci/layouts/\(layout)/\(directory)")) { _ in
+            guard isFirst else { return }
+            isFirst = false
+            try mounted.rename("user=bob/\(one)", "user=bob/\(other)", .exchange)
+        }
+        #expect(Set(seen.keys) == Self.names)
+        #expect(seen.filter { $0.value != 1 } == [:])
+        try await Self.expectSound(mounted)
+    }
+
+    @Test("is completed by the next one where somebody broke it off, and then asks for nothing")
+    func brokenOff() throws {
+        let mounted = try Self.mounted()
+        let counts = mounted.daemon.fileSystem.requestCounts
+        func listings() -> UInt64 { counts["readdir"] + counts["readdirplus"] }
+        func listAll() throws {
+            #expect(try Set(mounted.list("d")) == Self.names)
+        }
+        // By one that wants names, so that the kernel keeps what is listed.
+        try listAll()
+        try mounted.write("d/one-more.md", "new")
+        try mounted.remove("d/one-more.md")
+        let stream = unsafe opendir(mounted.full("d"))
+        _ = unsafe stream.map { unsafe readdir($0) }
+        unsafe _ = stream.map { unsafe closedir($0) }
+        // A name comes elsewhere.
+        try mounted.write("few/x.md", "new")
+        _ = mounted.daemon.staging.commitNow(.unmount)
+        _ = try mounted.list("few")
+        try listAll()
+        let before = listings()
+        try listAll()
+        #expect(listings() == before)
+    }
+
+    @Test("goes on with the next daemon")
+    func takenOver() throws {
+        let tenant = try KeptTenant()
+        for number in 0..<Self.count { try tenant.write("\(number).md", "old") }
+        var isFirst = true
+        let seen = try Self.list(tenant.path) { _ in
+            guard isFirst else { return }
+            isFirst = false
+            for number in 0..<Self.count {
+                try tenant.write("t", "new \(number)")
+                try File.workingDirectory.rename(
+                    tenant.full("t"),
+                    to: File.workingDirectory,
+                    tenant.full("\(number).md"),
+                    .replacing
+                )
+            }
+            tenant.letGo()
+            try tenant.takeOver()
+        }
+        #expect(seen.filter { Self.names.contains($0.key) }.count == Self.count)
+        #expect(seen.filter { $0.value != 1 } == [:])
     }
 
     /// What `fsck` finds is nothing.

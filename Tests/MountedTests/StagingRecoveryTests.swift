@@ -348,6 +348,7 @@ struct StagingRecoveryTests {
             node,
             as: bench.name("x.md"),
             in: StagingBench.root,
+            at: ListingPosition(node),
             view: bench.view,
             by: bench.caller,
             bench.reader

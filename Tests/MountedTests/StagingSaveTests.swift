@@ -200,6 +200,7 @@ struct StagingSaveTests {
             foreign,
             as: bench.name("a.md"),
             in: StagingBench.root,
+            at: ListingPosition(foreign),
             view: bench.view,
             by: bench.caller,
             bench.reader

@@ -52,6 +52,7 @@ enum StagedOperation: String, CaseIterable, Sendable, CustomTestStringConvertibl
                 node,
                 as: bench.name("x.md"),
                 in: StagingBench.root,
+                at: ListingPosition(node),
                 view: bench.view,
                 by: bench.caller,
                 bench.reader

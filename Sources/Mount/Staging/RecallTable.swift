@@ -34,9 +34,9 @@ struct RecallTable: Sendable {
         _ memory: Int64,
         _ name: Name,
         in directory: NodeNumber,
-        at position: ListingPosition,
+        listedAt position: ListingPosition,
         uid: UInt32,
-        _ now: Moment
+        at now: Moment
     ) {
         expire(at: now)
         if order.count >= Self.capacity { forgetOldest() }

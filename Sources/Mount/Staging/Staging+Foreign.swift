@@ -72,19 +72,22 @@ extension Staging {
 
     /// A foreign file is renamed to a memory's name that is free, or that of the unborn file
     /// `replacing`: the same node, unborn from now on.
+    ///
+    /// `position`: where listings show the name, if not where the unborn file is.
     package func adopt(
         _ foreign: NodeNumber,
         as name: Name,
         in directory: NodeNumber,
+        at position: ListingPosition,
         view: Layout,
         replacing: NodeNumber? = nil,
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) -> Unborn {
-        // It was born, or made, since the caller looked: the name leads elsewhere by now.
         let there = lookup(name, in: directory)
-        let position = there?.position ?? ListingPosition(foreign)
-        let place = try place(name, in: directory, view: view, at: position, reader)
+        let listed = there?.position ?? position
+        let place = try place(name, in: directory, view: view, at: listed, reader)
+        // It was born, or made, since the caller looked: the name leads elsewhere by now.
         guard there?.node == replacing else { throw .notUnborn(foreign) }
         let copy = try copyForeign(foreign)
         if let replacing {

@@ -68,24 +68,24 @@ extension Staging {
             )
         )
         return try made.io.withLock { () throws(LociError) in
-            let loss = try names.withLock { names throws(LociError) -> RecallTable.Loss? in
+            let (place, recalls) = try names.withLock { names throws(LociError) in
                 guard names.unborn[place.directory]?[place.name] == nil else {
                     throw .nameTaken(place.name)
                 }
-                add(made, place, &names)
-                noteChange(of: [place.directory], &names)
-                return names.recalls.take(
+                let loss = names.recalls.take(
                     place.name,
                     in: place.directory,
                     uid: caller.origin.uid,
                     at: now
                 )
+                var place = place
+                if let loss { place.position = loss.position }
+                made.state.withLock { $0.standing = .unborn(place, recalls: loss?.memory) }
+                add(made, place, &names)
+                noteChange(of: [place.directory], &names)
+                return (place, loss?.memory)
             }
-            var place = place
-            if let loss { place.position = loss.position }
-            let recalls = loss?.memory
             let action = made.state.withLock { state in
-                state.standing = .unborn(place, recalls: recalls)
                 state.life.handle(.written, at: now)
                 return state.action(at: now)
             }
@@ -132,8 +132,11 @@ extension Staging {
             var found: [Unborn] = []
             for (name, node) in names.unborn[directory] ?? [:] {
                 if names.replacing.contains(node) { replaced.insert(name) }
-                let unborn = names.nodes[node]?.state.withLock { $0.unborn(node) }
-                if let unborn, unborn.position > after { found.append(unborn) }
+                let unborn = names.nodes[node]?.state.withLock { state -> Unborn? in
+                    guard let place = state.place, place.position > after else { return nil }
+                    return state.unborn(node)
+                }
+                if let unborn { found.append(unborn) }
             }
             return found
         }
@@ -167,7 +170,7 @@ extension Staging {
         by caller: Caller,
         _ reader: CatalogReader
     ) throws(LociError) {
-        var place = try place(
+        let place = try place(
             name,
             in: directory,
             view: view,
@@ -176,7 +179,7 @@ extension Staging {
             reader
         )
         guard let target, target != node else {
-            return try move(node, to: place, isListed: position != nil, by: caller)
+            return try move(node, to: place, listedAt: position, by: caller)
         }
         // Not while one is being born: the other would be gone and this one not in its place.
         try commitLock.withLock { () throws(LociError) in
@@ -187,16 +190,15 @@ extension Staging {
                 throw .notUnborn(target)
             }
             try unlink(target)
-            place.position = there.position
-            try move(node, to: place, isListed: true, by: caller)
+            try move(node, to: place, listedAt: there.position, by: caller)
         }
     }
 
-    /// `isListed`: whether something has the name, and leaves its position with it.
+    /// `position`: of the name, where something has it that leaves it to the file.
     private func move(
         _ node: NodeNumber,
         to newPlace: StagedPlace,
-        isListed: Bool,
+        listedAt position: ListingPosition?,
         by caller: Caller
     ) throws(LociError) {
         let (name, directory) = (newPlace.name, newPlace.directory)
@@ -216,9 +218,9 @@ extension Staging {
                 let taken =
                     place.replaces == nil
                     ? names.recalls.take(name, in: directory, uid: uid, at: now) : nil
-                if let taken {
-                    place.position = taken.position
-                } else if !isListed, place.directory == oldPlace.directory, stays || before == nil {
+                if let listed = position ?? taken?.position {
+                    place.position = listed
+                } else if place.directory == oldPlace.directory, stays || before == nil {
                     // What is called back to the old name takes its position, too.
                     place.position = oldPlace.position
                 }
@@ -328,66 +330,6 @@ extension Staging {
             options.willWait()
             awaitCommit()
         }
-    }
-
-    // MARK: Two seconds
-
-    /// A memory was unlinked: a file that the same user creates there at once continues it.
-    package func noteUnlinked(
-        _ memory: Int64,
-        _ name: Name,
-        in directory: NodeNumber,
-        at position: ListingPosition,
-        by caller: Caller
-    ) {
-        let now = options.now()
-        names.withLock {
-            $0.recalls.note(
-                memory,
-                name,
-                in: directory,
-                at: position,
-                uid: caller.origin.uid,
-                now
-            )
-        }
-    }
-
-    /// A file that was to continue a memory lost the name before it was born: the next one that
-    /// is created there does.
-    func recallAgain(
-        _ memory: Int64?,
-        at place: StagedPlace,
-        by uid: UInt32,
-        _ names: inout Names
-    ) {
-        guard let memory else { return }
-        let now = options.now()
-        names.recalls.note(
-            memory,
-            place.name,
-            in: place.directory,
-            at: place.position,
-            uid: uid,
-            now
-        )
-    }
-
-    /// A memory was renamed.
-    ///
-    /// Within its directory that is how editors make a backup: a file that the same user creates at
-    /// the old name at once continues it. A memory that was moved to another directory is meant to
-    /// go there.
-    package func noteRenamed(
-        _ memory: Int64,
-        from name: Name,
-        in directory: NodeNumber,
-        at position: ListingPosition,
-        to newDirectory: NodeNumber,
-        by caller: Caller
-    ) {
-        guard newDirectory == directory else { return }
-        noteUnlinked(memory, name, in: directory, at: position, by: caller)
     }
 
     // MARK: The table

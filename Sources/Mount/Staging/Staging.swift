@@ -55,7 +55,10 @@ package final class Staging: Sendable {
     let unbornCount = Atomic<Int>(0)
     let namelessCount = Atomic<Int>(0)
     let directoryTimesCount = Atomic<Int>(0)
+    /// Node numbers that are reserved and not given out.
     private let numbers = Mutex<Range<UInt64>>(0..<0)
+    /// Held while more are reserved.
+    private let reserving = Lock()
     private let thread = Mutex<Thread?>(nil)
     let isStopping = Atomic<Bool>(false)
 
@@ -180,19 +183,24 @@ package final class Staging: Sendable {
 
     /// A node number that no row has and none will get.
     func drawNumber() throws(LociError) -> NodeNumber {
-        try numbers.withLock { numbers throws(LociError) in
-            if numbers.isEmpty {
-                options.willWait()
-                // Durable: after a power cut the journal may know nodes of this block.
-                numbers = try tenant.catalog.write(.full, origin: Self.origin) { transaction in
-                    transaction.reserveNodeNumbers(Self.numberBlock)
-                }
+        if let number = numbers.withLock({ $0.popFirst() }) { return NodeNumber(number) }
+        options.willWait()
+        return try reserving.withLock { () throws(LociError) in
+            // Another thread may have reserved some meanwhile.
+            if let number = numbers.withLock({ $0.popFirst() }) { return NodeNumber(number) }
+            // Durable: after a power cut the journal may know nodes of this block.
+            var block = try tenant.catalog.write(.full, origin: Self.origin) { transaction in
+                transaction.reserveNodeNumbers(Self.numberBlock)
             }
-            return NodeNumber(numbers.removeFirst())
+            let number = block.removeFirst()
+            numbers.withLock { $0 = block }
+            return NodeNumber(number)
         }
     }
 
-    /// Node numbers that this mount has reserved and not given out.
+    /// Node numbers that this mount has reserved and not given out; does not wait.
+    ///
+    /// A block that was reserved this moment may be missing.
     var freeNumbers: Range<UInt64> { numbers.withLock(\.self) }
 
     /// Whom changes are ascribed to that no user made.

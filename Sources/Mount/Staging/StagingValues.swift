@@ -36,6 +36,7 @@ package struct Unborn: Hashable, Sendable {
     package var node: NodeNumber
     package var directory: NodeNumber
     package var name: Name
+    /// Where listings show it.
     package var position: ListingPosition
     package var attributes: StagedAttributes
     /// The memory that has its name in the catalog, where it was renamed over one.
@@ -63,6 +64,7 @@ package struct StagedPlace: Hashable, Sendable {
     package var layout: LayoutNumber
     /// The names from that layout's root down to the directory, should it be gone one day.
     package var directories: [Name]
+    /// Where listings show it.
     package var position: ListingPosition
     /// The memory that has this name in the catalog; nil where none had it.
     package var replaces: ReplacedMemory?

@@ -169,19 +169,6 @@ extension LociFileSystem {
         return home.layouts.contains(.foreign) ? (ListingCursor.foreignSlot, .foreign) : nil
     }
 
-    /// The number and the bound of a listing; one that begins gets them.
-    private func bound(
-        _ cursor: ListingCursor,
-        _ reader: CatalogReader
-    ) throws -> (listing: Int, ListingBound) {
-        if case .after(_, let listing, _) = cursor { return (listing, listingBounds[listing]) }
-        let free = staging.freeNumbers
-        // Numbers may have been reserved after the reader's transaction began.
-        let end = max(try reader.nextNode(), free.upperBound)
-        let bound = ListingBound(end: end, free: free)
-        return (listingBounds.begin(bound), bound)
-    }
-
     /// Returns whether all that the catalog has is in the listing now.
     private func listCatalog(
         _ place: Place,
@@ -190,10 +177,10 @@ extension LociFileSystem {
         into listing: inout DirectoryBuffer,
         _ thread: ThreadReader
     ) throws -> Bool {
-        let after = cursor.position
         // Staged names first: a birth commits its row before it leaves the overlay.
-        var (unborn, replaced) =
-            try number(place, thread.current()).map { staging.list($0, after: after) } ?? ([], [])
+        let staged = try number(place, thread.current()).map { number in
+            staging.list(number, after: cursor.position)
+        }
         let reader = try thread.current()
         guard let directory = try directory(place, reader) else { return false }
         let home = if case .after = cursor { Home() } else { try home(of: directory, reader) }
@@ -201,57 +188,119 @@ extension LociFileSystem {
         guard addDots(place, above: above, cursor, &listing),
             let (slot, set) = listingLayout(of: directory, cursor, home)
         else { return false }
-        let (number, bound) = try bound(cursor, reader)
-        func cookie(_ position: ListingPosition) -> UInt64 {
-            ListingCursor.after(slot: slot, listing: number, position).cookie
-        }
-        unborn = unborn.reversed().filter { bound.admits($0.position) }
-        func isShown(_ name: RawSpan, _ row: CatalogReader.ListedName) throws -> Bool {
-            guard bound.admits(row.position) else { return false }
-            return try replaced.isEmpty || !replaced.contains(Name(name))
-        }
-        var isFull = false
-        // Where a file stands that has the position of the row after it.
-        var tie: DirectoryBuffer.Mark?
+        let (unborn, replaced) = staged ?? ([], [])
+        let (number, bound) = try bound(cursor, directory.number, unborn, reader)
+        var piece = ListingPiece(
+            slot: slot,
+            listing: number,
+            bound: bound,
+            unborn: unborn,
+            replaced: replaced
+        )
+        let contents = Contents(place: place, directory: directory, layouts: set, cursor: cursor)
         if lister.manner == .names {
-            try reader.listNames(directory.number, layouts: set, after: after) { name, row in
-                guard try isShown(name, row) else { return true }
-                isFull =
-                    try !add(&unborn, before: row, place, cookie, &tie, &listing)
-                    || !add(name, row, directory, reader, cookie(row.position), &listing)
-                return !isFull
-            }
+            try addNames(contents, reader, &piece, &listing)
         } else {
-            var withholds = lister.manner == .allButOne
-            var files: [ReadAhead.Listed] = []
-            defer { ahead.noteListed(files, isFirst: cursor == .start) }
-            try reader.listNodes(directory.number, layouts: set, after: after) { name, row, node in
-                guard try isShown(name, row) else { return true }
-                guard add(&unborn, before: row, place, cookie, &tie, &listing) else {
-                    isFull = true
-                    return false
-                }
-                let cookie = cookie(row.position)
-                if !row.isDirectory {
-                    files.append(ReadAhead.Listed(node: row.node, position: row.position))
-                }
-                if withholds, !row.isDirectory {
-                    withholds = false
-                    let id = NodeID(row.node.rawValue)
-                    isFull = !listing.add(name: name, node: id, mode: row.type, cookie: cookie)
-                    if !isFull { habits.noteWithheld(from: lister.pid) }
-                } else {
-                    let shown = try self.entry(of: node, layouts: row.layouts, in: directory)
-                    isFull = !listing.add(name: name, entry: shown, cookie: cookie)
-                }
-                return !isFull
+            try addNodes(contents, lister, reader, &piece, &listing)
+        }
+        while !piece.isFull, let next = piece.unborn.popLast() {
+            _ = add(next, place, &piece, &listing)
+        }
+        return !piece.isFull
+    }
+
+    /// The number and the bound of a listing; one that begins gets them.
+    ///
+    /// It has those of the directory's listing before where that bound hides nothing: the kernel
+    /// completes a listing that somebody broke off only by cookies that go on where that one ended.
+    ///
+    /// `unborn`: those of the directory, where a listing begins.
+    private func bound(
+        _ cursor: ListingCursor,
+        _ directory: NodeNumber,
+        _ unborn: [Unborn],
+        _ reader: CatalogReader
+    ) throws -> (listing: Int, ListingBound) {
+        if case .after(_, let listing, _) = cursor { return (listing, listingBounds[listing]) }
+        if let latest = listingBounds.latest(of: directory) {
+            let bound = listingBounds[latest]
+            if unborn.allSatisfy({ bound.admits($0.position) }),
+                try !reader.hasEntries(directory, at: bound.end..<UInt64(Int64.max)),
+                try !reader.hasEntries(directory, at: bound.free)
+            {
+                return (latest, bound)
             }
         }
-        if isFull, let tie { listing.goBack(to: tie) }
-        while !isFull, let next = unborn.popLast() {
-            isFull = !add(next, place, cookie(next.position), &listing)
+        let free = staging.freeNumbers
+        // Numbers may have been reserved after the reader's transaction began.
+        let end = max(try reader.nextNode(), free.upperBound)
+        let bound = ListingBound(end: end, free: free)
+        return (listingBounds.begin(directory, bound), bound)
+    }
+
+    /// What a piece of a listing is made of.
+    private struct Contents {
+        let place: Place
+        let directory: Directory
+        let layouts: LayoutSet
+        let cursor: ListingCursor
+    }
+
+    private func addNames(
+        _ contents: Contents,
+        _ reader: CatalogReader,
+        _ piece: inout ListingPiece,
+        _ listing: inout DirectoryBuffer
+    ) throws {
+        let directory = contents.directory
+        try reader.listNames(
+            directory.number,
+            layouts: contents.layouts,
+            after: contents.cursor.position
+        ) { name, row in
+            guard row.position.rawValue < piece.bound.end else { return false }
+            guard try piece.shows(name, row) else { return true }
+            guard addUnborn(before: row, contents.place, &piece, &listing) else { return false }
+            return try piece.add(at: row.position, to: &listing) { listing, cookie in
+                try add(name, row, directory, reader, cookie, &listing)
+            }
         }
-        return !isFull
+    }
+
+    private func addNodes(
+        _ contents: Contents,
+        _ lister: Lister,
+        _ reader: CatalogReader,
+        _ piece: inout ListingPiece,
+        _ listing: inout DirectoryBuffer
+    ) throws {
+        let directory = contents.directory
+        var withholds = lister.manner == .allButOne
+        var files: [ReadAhead.Listed] = []
+        defer { ahead.noteListed(files, isFirst: contents.cursor == .start) }
+        try reader.listNodes(
+            directory.number,
+            layouts: contents.layouts,
+            after: contents.cursor.position
+        ) { name, row, node in
+            guard row.position.rawValue < piece.bound.end else { return false }
+            guard try piece.shows(name, row) else { return true }
+            guard addUnborn(before: row, contents.place, &piece, &listing) else { return false }
+            if !row.isDirectory {
+                files.append(ReadAhead.Listed(node: row.node, position: row.position))
+            }
+            return try piece.add(at: row.position, to: &listing) { listing, cookie in
+                guard withholds, !row.isDirectory else {
+                    let shown = try self.entry(of: node, layouts: row.layouts, in: directory)
+                    return listing.add(name: name, entry: shown, cookie: cookie)
+                }
+                withholds = false
+                let id = NodeID(row.node.rawValue)
+                let isAdded = listing.add(name: name, node: id, mode: row.type, cookie: cookie)
+                if isAdded { habits.noteWithheld(from: lister.pid) }
+                return isAdded
+            }
+        }
     }
 
     /// Adds a row of names; a directory with its attributes, as whoever reads it goes down into it.
@@ -276,26 +325,14 @@ extension LociFileSystem {
     }
 
     /// Adds the unborn files that stand before a row; false where they do not fit.
-    ///
-    /// One that has the row's own position comes with it or not at all: no cookie is between them.
-    /// It was created at a name that the row's memory lost to another a moment ago.
-    ///
-    /// `tie`: gets where the listing was before that one, nil where there is none.
-    private func add(
-        _ unborn: inout [Unborn],
+    private func addUnborn(
         before row: CatalogReader.ListedName,
         _ place: Place,
-        _ cookie: (ListingPosition) -> UInt64,
-        _ tie: inout DirectoryBuffer.Mark?,
+        _ piece: inout ListingPiece,
         _ listing: inout DirectoryBuffer
     ) -> Bool {
-        tie = nil
-        while let next = unborn.last, next.position <= row.position {
-            unborn.removeLast()
-            // Born since it was looked at.
-            if next.node == row.node { break }
-            if next.position == row.position, tie == nil { tie = listing.mark }
-            guard add(next, place, cookie(next.position), &listing) else { return false }
+        while let next = piece.popUnborn(before: row) {
+            guard add(next, place, &piece, &listing) else { return false }
         }
         return true
     }
@@ -303,9 +340,11 @@ extension LociFileSystem {
     private func add(
         _ unborn: Unborn,
         _ place: Place,
-        _ cookie: UInt64,
+        _ piece: inout ListingPiece,
         _ listing: inout DirectoryBuffer
     ) -> Bool {
-        listing.add(unborn.name.bytes, entry(of: unborn, in: place), cookie: cookie)
+        piece.add(at: unborn.position, to: &listing) { listing, cookie in
+            listing.add(unborn.name.bytes, entry(of: unborn, in: place), cookie: cookie)
+        }
     }
 }

@@ -188,18 +188,20 @@ extension LociFileSystem {
         }
         let layout = try layout(for: move, thread)
         let other: NodeNumber? = if case .unborn(let other) = target { other.node } else { nil }
+        let foreign: CatalogEntry? = if case .foreign(let entry, _) = target { entry } else { nil }
         try staging.rename(
             unborn.node,
             to: move.newName,
             in: move.to.number,
             over: other,
+            at: foreign?.position,
             view: layout,
             by: move.caller,
             try thread.current()
         )
-        guard case .foreign(let entry, _) = target else { return }
+        guard let foreign else { return }
         do {
-            try removeForeign(entry, move.caller)
+            try removeForeign(foreign, move.caller)
         } catch {
             // Back to where it was: the directory had it, so it fits there.
             try? staging.rename(
@@ -260,10 +262,12 @@ extension LociFileSystem {
             let layout = try layout(for: move, thread)
             let unborn: NodeNumber? =
                 if case .unborn(let unborn) = target { unborn.node } else { nil }
+            let stays = move.from.number == move.to.number
             _ = try staging.adopt(
                 entry.node,
                 as: move.newName,
                 in: move.to.number,
+                at: stays ? entry.position : ListingPosition(entry.node),
                 view: layout,
                 replacing: unborn,
                 by: move.caller,
@@ -306,7 +310,10 @@ extension LociFileSystem {
                 case .foreign(let entry, _): try transaction.unlinkForeign(entry)
                 case .memory(_, let seen):
                     _ = try transaction.trash(transaction.memory(seen.row, still: seen.node))
-                case .unborn, .directory, nil: break
+                case .unborn(let unborn):
+                    let position = unborn.position
+                    transaction.reservePosition(position, of: unborn.name, in: unborn.directory)
+                case .directory, nil: break
                 }
                 try body(transaction)
             }
