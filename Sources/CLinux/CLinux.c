@@ -508,6 +508,8 @@ int clinux_spawn(pid_t *pid, const char *executable, char *const arguments[],
     return -1;
 }
 
+int clinux_forbid_core(void) { return prctl(PR_SET_DUMPABLE, 0); }
+
 // What runs in the child of clinux_spawn_guarded, in the parent's memory: nothing here may allocate,
 // lock, or return.
 static _Noreturn void become(const char *executable, char *const arguments[],

@@ -202,6 +202,28 @@ struct ListingPositionTests {
         try await Self.expectSound(mounted)
     }
 
+    @Test("shows all names once while files that were renamed, and made anew, are born")
+    func bornMeanwhile() async throws {
+        let mounted = try Self.mounted()
+        let rotated = (0..<25).map { "\(200 + $0).md" }
+        for name in rotated { try Self.save(name, .backupThatStays, mounted) }
+        let expected = Self.names.union(rotated.map { "\($0).bak" })
+        let end = SystemClock.monotonic() + 1_500_000_000
+        repeat {
+            let seen = try Self.list(mounted.full("d")) { _ in }
+            #expect(Set(seen.keys) == expected)
+            #expect(seen.filter { $0.value != 1 } == [:])
+        } while SystemClock.monotonic() < end
+        try await Self.expectSound(mounted)
+        // In trees of the past, too, wherever a piece ends.
+        _ = try await mounted.outside.takeSnapshot("now", origin: MountedTenant.origin)
+        for path in [".loci/snapshots/now/d", ".loci/meta/d"] {
+            let seen = try Self.list(mounted.full(path)) { _ in }
+            #expect(Set(seen.keys) == expected)
+            #expect(seen.filter { $0.value != 1 } == [:])
+        }
+    }
+
     @Test("shows both files where two were made at names that one memory had")
     func madeTwice() async throws {
         let mounted = try Self.mounted("quiet=10s")
@@ -214,8 +236,8 @@ struct ListingPositionTests {
             try mounted.write(other, "new")
         }
         let seen = try Self.list(mounted.full("d")) { _ in }
-        // One of each two moves on when it is born, and may come again then.
         #expect(seen.count == 2 * Self.count)
+        #expect(seen.filter { $0.value != 1 } == [:])
         try await Self.expectSound(mounted)
     }
 

@@ -183,6 +183,8 @@ int clinux_thread_detach(unsigned long thread);
 int clinux_spawn(pid_t *pid, const char *executable, char *const arguments[],
                  char *const *environment, const int *sources, const int *targets, size_t count,
                  const char *directory, int new_session);
+// PR_SET_DUMPABLE: whatever ends this process, no core is written.
+int clinux_forbid_core(void);
 // vfork and exec, for a process that must not outlive the calling thread: it is killed when that
 // thread ends, and leads a process group of its own. Sources become 0 to 2 and must lie above 2; all
 // else as with clinux_spawn.

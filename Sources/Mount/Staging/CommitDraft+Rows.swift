@@ -243,9 +243,6 @@ extension CommitDraft {
         guard let left, let old = try transaction.reader.node(memory.node) else {
             throw LociError.raced
         }
-        let all = LayoutSet(rawValue: .max)
-        let listed = try transaction.reader.entries(of: memory.node, layouts: all)
-            .first { $0.name == left.name }?.position
         let since = transaction.nextChange()
         let replaced = try transaction.replaceNode(of: memory, by: item.appearance, since: since)
         let back = try transaction.change(
@@ -255,12 +252,6 @@ extension CommitDraft {
             operation: .rename
         )
         try transaction.deleteNode(memory.node)
-        // Where both were listed at one position the other name has it now; at this node's number,
-        // which listings that show this file admit, nothing is.
-        if case .birth(let place, _) = item.goal, listed == place.position {
-            let position = ListingPosition(item.node)
-            transaction.reservePosition(position, of: left.name, in: place.directory)
-        }
         _ = try transaction.addMemory(
             left.fields,
             name: left.name,
