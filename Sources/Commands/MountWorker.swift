@@ -14,6 +14,8 @@ struct MountWorker {
     /// Blocks. For the main thread, before any other. What goes wrong is told to the keeper.
     /// `descriptor`: the connection to it.
     func run(on descriptor: Int32) -> ExitStatus {
+        // Who takes over would wait for the core of this one, and that for who takes over.
+        RunningProcess.forbidCore()
         // Whatever this process starts must not keep the connection open.
         guard let file = try? File(owning: descriptor).duplicate(atLeast: 3) else { return .failed }
         let keeper = MessageSocket(file)

@@ -12,6 +12,12 @@ package struct RunningProcess: Hashable, Sendable {
     /// This process.
     package static var current: RunningProcess { RunningProcess(id: getpid()) }
 
+    /// Lets this process end without a core file, whatever ends it.
+    ///
+    /// The kernel writes one only when all threads wait, and a thread that waits for the FUSE device
+    /// may do so until somebody else serves it.
+    package static func forbidCore() { _ = clinux_forbid_core() }
+
     /// Its name, 15 bytes at most (`comm`); nil when it is gone.
     package var name: String? {
         guard var bytes = read("comm") else { return nil }
