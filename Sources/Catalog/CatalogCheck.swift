@@ -105,15 +105,14 @@ package enum CatalogCheck {
         JOIN revision r ON r.memory = m.id AND r.number = m.revision WHERE n.size <> r.size
         """
 
-    /// Entries of a directory of whose position too many nodes are, but for one.
+    /// Entries of a directory that have the position of another node.
     static let entriesAtOnePosition = """
         SELECT e.directory, e.name, e.node, e.layouts, e.since, e.position
         FROM (SELECT directory, position, min(node) AS first FROM entry INDEXED BY entry_listing
-              GROUP BY directory, position
-              HAVING count(DISTINCT node) > \(ListingPosition.mostNodes)) AS crowd
+              GROUP BY directory, position HAVING min(node) <> max(node)) AS twice
         JOIN entry e INDEXED BY entry_listing
-            ON e.directory = crowd.directory AND e.position = crowd.position
-        WHERE e.node <> crowd.first
+            ON e.directory = twice.directory AND e.position = twice.position
+        WHERE e.node <> twice.first
         """
 
     private static let questions = [
@@ -168,7 +167,7 @@ package enum CatalogCheck {
         ),
         Question(
             rule: 2,
-            message: "an entry is listed where too many others are",
+            message: "an entry is listed where another one is",
             sql: "SELECT CAST(name AS TEXT) FROM (\(entriesAtOnePosition))"
         ),
         Question(

@@ -106,10 +106,8 @@ package struct Entry: Hashable, Sendable {
 ///
 /// It is a node number, as a rule that of the node with which the name came. It stays with the name
 /// when that leads to another node, as after each save of an editor, and with a node that is renamed
-/// within its directory: a listing in pieces meets neither of them twice, nor misses them.
-///
-/// A few nodes of a directory may have the same: a file that was renamed, and the one that was made at
-/// its old name at once. A listing shows them in one piece.
+/// within its directory: a listing in pieces meets neither of them twice, nor misses them. No two
+/// nodes have rows of one directory with the same.
 package struct ListingPosition: Hashable, Comparable, Sendable {
     package let rawValue: UInt64
 
@@ -117,9 +115,6 @@ package struct ListingPosition: Hashable, Comparable, Sendable {
 
     /// That of a node whose name is new.
     package init(_ node: NodeNumber) { rawValue = node.rawValue }
-
-    /// How many nodes of a directory have one position: as many as fit into any piece.
-    static let mostNodes = 4
 
     /// Before all entries.
     package static let start = ListingPosition(rawValue: 0)

@@ -114,7 +114,7 @@ extension CatalogTransaction {
 
     private static let mostPositions = 1024
 
-    /// Lets listings show a name that this transaction will make at `position`, where few are there.
+    /// Lets listings show a name that this transaction will make at `position`, where that is free.
     ///
     /// Of a transaction that deletes thousands of rows, none of whose names comes again as a rule,
     /// the first are remembered.
@@ -146,27 +146,26 @@ extension CatalogTransaction {
             guard let candidate else { continue }
             // Nobody can have been listed by the number of a node that is made just now.
             if candidate == own, isNew(node) { return own }
-            if try hasRoom(candidate, for: node, in: directory) { return candidate }
+            if try isFree(candidate, for: node, in: directory) { return candidate }
         }
         return ListingPosition(newNodeNumber())
     }
 
-    private func hasRoom(
+    private func isFree(
         _ position: ListingPosition,
         for node: NodeNumber,
         in directory: NodeNumber
     ) throws(SQLError) -> Bool {
-        let others = try reader.statement(
+        try reader.statement(
             """
-            SELECT count(DISTINCT node) FROM entry INDEXED BY entry_listing
-            WHERE directory = ? AND position = ? AND node <> ?
+            SELECT 1 FROM entry INDEXED BY entry_listing
+            WHERE directory = ? AND position = ? AND node <> ? LIMIT 1
             """
         ).first(
             .integer(Int64(directory.rawValue)),
             .integer(Int64(position.rawValue)),
             .integer(Int64(node.rawValue))
-        ) { row throws(SQLError) in row.integer(0) }
-        return others ?? 0 < ListingPosition.mostNodes
+        ) { _ throws(SQLError) in false } ?? true
     }
 
     /// Takes the layouts of `bits` from an entry; the row goes when none is left.

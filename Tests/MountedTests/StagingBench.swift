@@ -231,7 +231,6 @@ final class StagingBench {
             )
         }
         let memory = try #require(try row(of: node))
-        let position = try position(old)
         let listed = try view.number
         _ = try tenant.catalog.write(.normal, origin: caller.origin) {
             try $0.change(memory, name: self.name(new), primary: listed, operation: .rename)
@@ -240,7 +239,6 @@ final class StagingBench {
             memory.row,
             from: name(old),
             in: Self.root,
-            at: position,
             to: Self.root,
             by: caller
         )

@@ -17,8 +17,8 @@ struct RecallTable: Sendable {
     /// A name that a memory lost.
     struct Loss {
         var memory: Int64
-        /// Where the name was listed, and will be again.
-        var position: ListingPosition
+        /// Where the name was listed, and will be again; nil where what was renamed is there now.
+        var position: ListingPosition?
         var uid: UInt32
         fileprivate var until: Moment
     }
@@ -34,7 +34,7 @@ struct RecallTable: Sendable {
         _ memory: Int64,
         _ name: Name,
         in directory: NodeNumber,
-        listedAt position: ListingPosition,
+        listedAt position: ListingPosition?,
         uid: UInt32,
         at now: Moment
     ) {

@@ -50,6 +50,12 @@ extension Staging {
                     named: name,
                     layouts: occupied
                 )
+                // Its position is for what is created at the old name.
+                transaction.reservePosition(
+                    ListingPosition(transaction.newNodeNumber()),
+                    of: newName,
+                    in: newDirectory
+                )
                 try transaction.unlinkForeign(newName, in: newDirectory)
                 let memory = try transaction.trashKeepingNode(node)
                 try transaction.linkForeign(node, newName, in: newDirectory)

@@ -79,7 +79,7 @@ extension Staging {
                     at: now
                 )
                 var place = place
-                if let loss { place.position = loss.position }
+                if let position = loss?.position { place.position = position }
                 made.state.withLock { $0.standing = .unborn(place, recalls: loss?.memory) }
                 add(made, place, &names)
                 noteChange(of: [place.directory], &names)

@@ -5,12 +5,13 @@ import Synchronization
 // Names that memories lost within the last two seconds.
 
 extension Staging {
-    /// A memory was unlinked: a file that the same user creates there at once continues it.
+    /// A memory was unlinked: a file that the same user creates there at once continues it, and is
+    /// listed where that was.
     package func noteUnlinked(
         _ memory: Int64,
         _ name: Name,
         in directory: NodeNumber,
-        at position: ListingPosition,
+        at position: ListingPosition?,
         by caller: Caller
     ) {
         let now = options.now()
@@ -50,16 +51,16 @@ extension Staging {
     ///
     /// Within its directory that is how editors make a backup: a file that the same user creates at
     /// the old name at once continues it. A memory that was moved to another directory is meant to
-    /// go there.
+    /// go there. The memory's position stays with it, also when it goes back to the old name: two names
+    /// that change places in a listing would be met twice, or not at all.
     package func noteRenamed(
         _ memory: Int64,
         from name: Name,
         in directory: NodeNumber,
-        at position: ListingPosition,
         to newDirectory: NodeNumber,
         by caller: Caller
     ) {
         guard newDirectory == directory else { return }
-        noteUnlinked(memory, name, in: directory, at: position, by: caller)
+        noteUnlinked(memory, name, in: directory, at: nil, by: caller)
     }
 }

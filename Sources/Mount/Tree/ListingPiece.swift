@@ -14,7 +14,8 @@ struct ListingPiece {
     let replaced: Set<Name>
     /// Whether something did not fit.
     private(set) var isFull = false
-    private var group = ListingGroup()
+    /// Where the entries of the position that was added last begin.
+    private var group: (position: ListingPosition, start: DirectoryBuffer.Mark)?
 
     /// `unborn`: by rising position.
     init(
@@ -48,34 +49,20 @@ struct ListingPiece {
     }
 
     /// Lets `body` add an entry, to which it gives the cookie; returns whether it fit.
+    ///
+    /// Entries of one position come in one piece, since no cookie is between them. A file has the
+    /// position of another one for a moment where it was made at a name that was renamed just now.
     mutating func add(
         at position: ListingPosition,
         to buffer: inout DirectoryBuffer,
         _ body: (inout DirectoryBuffer, _ cookie: UInt64) throws -> Bool
     ) rethrows -> Bool {
+        if group?.position != position { group = (position, buffer.mark) }
         let cookie = ListingCursor.after(slot: slot, listing: listing, position).cookie
-        isFull = try !group.add(at: position, to: &buffer) { buffer in try body(&buffer, cookie) }
-        return !isFull
-    }
-}
-
-/// Entries of one position, which come in one piece of a listing: no cookie is between them.
-struct ListingGroup {
-    /// The position that was added last, and where its entries begin.
-    private var current: (position: ListingPosition, start: DirectoryBuffer.Mark)?
-
-    /// Lets `body` add an entry of a position; returns whether it fit.
-    ///
-    /// Where it did not, others of its position are taken back.
-    mutating func add(
-        at position: ListingPosition,
-        to buffer: inout DirectoryBuffer,
-        _ body: (inout DirectoryBuffer) throws -> Bool
-    ) rethrows -> Bool {
-        if current?.position != position { current = (position, buffer.mark) }
-        if try body(&buffer) { return true }
+        if try body(&buffer, cookie) { return true }
+        isFull = true
         // A piece must bring something.
-        if let current, !current.start.isStart { buffer.goBack(to: current.start) }
+        if let group, !group.start.isStart { buffer.goBack(to: group.start) }
         return false
     }
 }

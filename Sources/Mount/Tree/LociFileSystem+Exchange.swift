@@ -54,6 +54,15 @@ extension LociFileSystem {
             let other = try transaction.memory(other.row, still: other.node)
             let forth = try Self.changes(of: one, to: move, in: there, reader)
             let home = try Self.changes(of: other, to: back, in: here, reader)
+            // Names that change places stay where they are listed, in all layouts.
+            let occupied = try reader.layouts().occupied
+            for entry in try reader.entries(of: one.node, layouts: occupied) {
+                transaction.reservePosition(
+                    ListingPosition(transaction.newNodeNumber()),
+                    of: aside,
+                    in: entry.directory
+                )
+            }
             let parked = try transaction.change(
                 one,
                 name: aside,
@@ -120,6 +129,11 @@ extension LociFileSystem {
             }
             try transaction.refuseBeneathItself(one, in: other.directory)
             try transaction.refuseBeneathItself(other, in: one.directory)
+            transaction.reservePosition(
+                ListingPosition(transaction.newNodeNumber()),
+                of: aside,
+                in: move.from.number
+            )
             try step(one.node, to: move.from, aside, here)
             try step(other.node, to: move.from, move.name, here)
             try step(one.node, to: move.to, move.newName, there)

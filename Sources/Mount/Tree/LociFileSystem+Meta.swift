@@ -67,16 +67,13 @@ extension LociFileSystem {
         }
         guard directory.table.liveLayouts.contains(where: { $0.slot == slot }) else { return }
         let set = LayoutSet(slot: slot)
-        var group = ListingGroup()
         try reader.listNames(number, layouts: set, after: cursor.position) { name, row in
-            group.add(at: row.position, to: &listing) { listing in
-                listing.add(
-                    name: name,
-                    node: NodeID(row.node.rawValue),
-                    mode: type ?? row.type,
-                    cookie: ListingCursor.after(slot: slot, row.position).cookie
-                )
-            }
+            listing.add(
+                name: name,
+                node: NodeID(row.node.rawValue),
+                mode: type ?? row.type,
+                cookie: ListingCursor.after(slot: slot, row.position).cookie
+            )
         }
     }
 

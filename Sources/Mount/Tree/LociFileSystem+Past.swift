@@ -197,15 +197,12 @@ extension LociFileSystem {
         switch view {
         case .snapshot(let index):
             guard let (snapshot, tree) = try snapshot(index, reader) else { throw Self.goneNode }
-            var group = ListingGroup()
             try reader.list(NodeNumber(number), of: tree, after: cursor.position) { found in
                 guard let entry = try self.entry(of: found, snapshot, tree, reader) else {
                     return true
                 }
                 let cookie = ListingCursor.after(slot: 0, found.position).cookie
-                return group.add(at: found.position, to: &listing) { listing in
-                    listing.add(found.name.bytes, entry, cookie: cookie)
-                }
+                return listing.add(found.name.bytes, entry, cookie: cookie)
             }
         case .history:
             guard let row = try reader.node(NodeNumber(number))?.memory else {

@@ -111,8 +111,7 @@ extension LociFileSystem {
         case .directory(let entry, _): try moveDirectory(entry, move, thread)
         case .foreign(let entry, let node): try moveForeign(entry, node, move, target, thread)
         case .unborn(let unborn): try moveUnborn(unborn, move, target, thread)
-        case .memory(let entry, let memory):
-            try moveMemory(memory, entry, move, target, thread)
+        case .memory(_, let memory): try moveMemory(memory, move, target, thread)
         }
         guard let target else { return }
         // A directory that another layout still has is none that is gone.
@@ -326,7 +325,6 @@ extension LociFileSystem {
 
     private func moveMemory(
         _ memory: MemoryRow,
-        _ entry: CatalogEntry,
         _ move: Move,
         _ target: Found?,
         _ thread: ThreadReader
@@ -349,7 +347,6 @@ extension LociFileSystem {
             memory.row,
             from: move.name,
             in: move.from.number,
-            at: entry.position,
             to: move.to.number,
             by: move.caller
         )
